@@ -1,0 +1,78 @@
+//! 1 SOURCE: the engine → the frames of every container, each once, in the order they were written.
+//!
+//! [`run`] watches which containers there are and starts one follower for each. A follower hands
+//! its frames to a [`FrameSink`] of its own; where reading resumes is the sink's to know, because
+//! only the sink knows which lines became records. See [`cursor`] for the proof that nothing is
+//! skipped, and [`follow`](self) for what is done when the engine cannot give it.
+
+pub mod board;
+pub mod body;
+pub mod client;
+pub mod cursor;
+mod follow;
+pub mod frames;
+pub mod inspect;
+mod watch;
+
+use std::sync::Arc;
+
+pub use watch::{Resumable, Watch, run};
+
+use crate::record::{Checkpoint, Container, ContainerCursor, ContainerId, Frame, Gap};
+
+/// The pipeline does not take records any more: Foghorn stops.
+#[derive(Debug, thiserror::Error)]
+#[error("the pipeline is closed")]
+pub struct Closed;
+
+/// What a delivery means for the container's checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// More was read.
+    Read,
+    /// The container was seen for the first time; make that durable where its log may vanish.
+    Seen,
+    /// It exited, and its log was read to the end.
+    Complete,
+    /// It is gone: forget where reading was.
+    Forget,
+}
+
+/// Takes one container's frames in order and makes records of them.
+pub trait FrameSink: Send + Sync + 'static {
+    /// The container has a new name.
+    fn rename(&mut self, container: &Container);
+    /// The next frame.
+    fn push(&mut self, frame: Frame<'_>);
+    /// Lines are missing before the next frame.
+    fn gap(&mut self, gap: Gap);
+    /// Unfinished lines are forgotten: they will be read again from [`FrameSink::cursor`].
+    fn reset(&mut self);
+    /// Unfinished lines are as finished as they will ever be.
+    fn finish(&mut self);
+    /// Behind the last finished record of each stream.
+    fn cursor(&self) -> ContainerCursor;
+    /// The size of what waits for delivery.
+    fn pending_bytes(&self) -> usize;
+    /// Sends on what is finished. Waits while the outputs are full: the engine keeps the rest.
+    ///
+    /// # Errors
+    /// [`Closed`] when Foghorn stops.
+    fn deliver(&mut self, mark: Mark) -> impl Future<Output = Result<(), Closed>> + Send;
+}
+
+/// Makes the sink of a container.
+pub trait Sinks: Send + Sync + 'static {
+    /// What it makes.
+    type Sink: FrameSink;
+    /// Where a container's sink that was opened before has got to; none where there was none.
+    fn latest(&self, id: &ContainerId) -> Option<Checkpoint>;
+    /// A sink that continues at `checkpoint`.
+    fn open(&self, container: Arc<Container>, checkpoint: Checkpoint) -> Self::Sink;
+}
+
+/// Nanoseconds since the epoch, by this machine's clock.
+pub(crate) fn now_ns() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.ok().and_then(|d| i64::try_from(d.as_nanos()).ok()).unwrap_or_default()
+}

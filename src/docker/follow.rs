@@ -1,0 +1,508 @@
+//! One container's log → frames, each once: catch up, follow or poll, and the end of its life.
+//!
+//! Every response is judged by [`Resume`] before a frame of it is taken, so connections may be
+//! cut anywhere: what is read again is old, and what cannot be proved to continue is asked for
+//! again with a longer tail.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{self, Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::board::{Board, Reading};
+use super::body::{Progress, Response};
+use super::client::{Client, EngineError, Tail, Until};
+use super::cursor::{Order, Reach, Resume, Verdict};
+use super::frames::{FrameDecoder, FrameError};
+use super::inspect::Details;
+use super::{Closed, FrameSink, Mark};
+use crate::record::{Frame, Gap, GapReason};
+
+/// Messages asked for first when reading resumes; grows fourfold until the cursor is found.
+const FIRST_TAIL: u32 = 64;
+/// A tail that long is as dear as everything.
+const LONGEST_TAIL: u32 = 1 << 22;
+/// A follower that hears nothing for so long asks whether the log went on without it: engines
+/// lose followers when a log file is truncated from outside.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Reads closer together than this are a stream at full speed: worth waiting for more.
+const BUSY: Duration = Duration::from_millis(1);
+/// How long a busy reader waits for more; the price is paid in freshness.
+const GATHER: Duration = Duration::from_millis(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Where a container is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It exists and was not started.
+    Created,
+    /// It runs, or is paused.
+    Running,
+    /// It exited.
+    Exited,
+    /// It was removed, at this time.
+    Gone(i64),
+}
+
+/// What the watcher knows of a container, sent to its follower.
+#[derive(Clone, Debug)]
+pub(super) struct Phase {
+    pub life: Life,
+    /// Counts starts, so that a restart between two looks is seen.
+    pub starts: u64,
+    pub details: Details,
+    /// Whether this engine's follow can be trusted; see [`super::client::EngineVersion`].
+    pub reliable: bool,
+    /// Read by polling.
+    pub poll: bool,
+}
+
+/// What became of one response.
+#[derive(Debug)]
+enum End {
+    /// It ended as HTTP says that it should.
+    Clean,
+    /// It does not reach back to the cursor.
+    Unproven,
+    /// It ended otherwise, or with the engine's own error.
+    Broken(String),
+    /// Nothing came for [`SILENCE`], though the log went on.
+    Stalled,
+    /// Foghorn stops.
+    Stopped,
+}
+
+#[derive(Debug)]
+struct Outcome {
+    end: End,
+    /// Frames taken.
+    new: u64,
+    /// The latest time in it, taken or not.
+    newest_ns: Option<i64>,
+    first: Option<(crate::record::Stream, i64)>,
+}
+
+/// Why a response could not be read on.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum ReadError {
+    Io(#[from] io::Error),
+    Frame(#[from] FrameError),
+}
+
+/// Why a follower gives up for now.
+enum Trouble {
+    Engine(EngineError),
+    Broken(String),
+    Closed,
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Closed> for Trouble {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+/// Reads one container's log until the container is gone or Foghorn stops.
+pub(super) struct Follower<S> {
+    pub client: Client,
+    pub sink: S,
+    pub phase: watch::Receiver<Phase>,
+    pub board: Board,
+    pub stop: CancellationToken,
+    pub poll_interval: Duration,
+    /// The log was read to its end after the last exit.
+    pub complete: bool,
+    /// The engine cannot read part of this log, so following would hang before it.
+    pub poll_only: bool,
+    /// The last follow ended cleanly: nothing is missing, even if nothing can be read again.
+    pub clean_end: bool,
+    /// The next tail to poll with.
+    pub tail: u32,
+    pub pause: Duration,
+}
+
+impl<S: FrameSink> Follower<S> {
+    pub(super) fn new(
+        client: Client,
+        sink: S,
+        phase: watch::Receiver<Phase>,
+        board: Board,
+        stop: CancellationToken,
+        poll_interval: Duration,
+        complete: bool,
+    ) -> Self {
+        Self { client, sink, phase, board, stop, poll_interval, complete, poll_only: false, clean_end: false, tail: FIRST_TAIL, pause: FIRST_PAUSE }
+    }
+
+    /// Runs to the end of the container's life.
+    pub(super) async fn run(mut self) {
+        loop {
+            let phase = self.phase.borrow_and_update().clone();
+            self.sink.rename(&phase.details.container);
+            let result = match phase.life {
+                Life::Created => {
+                    self.state(Reading::Waiting, "");
+                    self.changed(None).await;
+                    Ok(())
+                }
+                Life::Running => {
+                    self.complete = false;
+                    self.while_running(&phase).await
+                }
+                Life::Exited => self.after_exit(&phase).await,
+                Life::Gone(at_ns) => {
+                    if self.farewell(&phase, at_ns).await.is_err() {
+                        debug!("the pipeline is closed");
+                    }
+                    self.state(Reading::Ended, "");
+                    return;
+                }
+            };
+            if self.stop.is_cancelled() {
+                return;
+            }
+            match result {
+                Ok(()) => {}
+                Err(Trouble::Closed) => return,
+                Err(trouble) => self.recover(trouble).await,
+            }
+        }
+    }
+
+    /// Says what is wrong and waits: for a change where nothing else can help, else a while.
+    async fn recover(&mut self, trouble: Trouble) {
+        self.board.reconnected_logs();
+        let (text, permanent) = match trouble {
+            Trouble::Engine(error) => (error.to_string(), error.is_permanent() || error.is_gone()),
+            Trouble::Broken(text) => (text, false),
+            Trouble::Closed => return,
+        };
+        if permanent {
+            info!(reason = text, "its log cannot be read");
+            self.state(Reading::Unreadable, &text);
+            // A container that is gone is about to be announced as such; a driver that cannot be
+            // read stays so until the container is recreated.
+            self.changed(None).await;
+        } else {
+            debug!(reason = text, "reading again");
+            self.state(Reading::Retrying, &text);
+            let pause = self.next_pause();
+            self.changed(Some(pause)).await;
+        }
+    }
+
+    async fn while_running(&mut self, phase: &Phase) -> Result<(), Trouble> {
+        if phase.poll || self.poll_only {
+            self.state(Reading::Polling, "");
+            let began = Instant::now();
+            self.catch_up(phase).await?;
+            // An engine that inflates compressed files for each poll is asked less often.
+            let wait = self.poll_interval.max(began.elapsed() * 10);
+            self.changed(Some(wait)).await;
+            return Ok(());
+        }
+        if !self.is_fresh() {
+            self.catch_up(phase).await?;
+        }
+        self.state(Reading::Following, "");
+        let mut tail = FIRST_TAIL;
+        loop {
+            self.clean_end = false;
+            let (tail_now, reach) = if self.is_fresh() { (Tail::All, Reach::Whole) } else { (Tail::Last(tail), Reach::Tail) };
+            let outcome = self.read(phase, tail_now, reach, Until::Exit).await?;
+            if outcome.new > 0 {
+                self.pause = FIRST_PAUSE;
+            }
+            match outcome.end {
+                End::Stopped => return Ok(()),
+                End::Unproven => tail = tail.saturating_mul(4).min(LONGEST_TAIL),
+                End::Broken(text) => return Err(Trouble::Broken(text)),
+                End::Stalled => self.board.reconnected_logs(),
+                End::Clean => self.clean_end = true,
+            }
+            // What follow may have missed at the end, and what came since.
+            self.catch_up(phase).await?;
+            if self.phase.has_changed().unwrap_or(true) || self.stop.is_cancelled() || self.poll_only {
+                return Ok(());
+            }
+            if self.clean_end {
+                // The exit is usually announced now; else a proxy cut the connection.
+                let pause = self.next_pause();
+                if self.changed(Some(pause)).await {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Lines arrive after the exit is announced: read until nothing more comes.
+    async fn after_exit(&mut self, phase: &Phase) -> Result<(), Trouble> {
+        if self.complete {
+            self.state(Reading::Ended, "");
+            self.changed(None).await;
+            return Ok(());
+        }
+        let pauses: &[u64] = if phase.reliable && self.clean_end { &[0] } else { &[0, 300, 1000] };
+        for &pause in pauses {
+            if pause > 0 && self.changed(Some(Duration::from_millis(pause))).await {
+                return Ok(());
+            }
+            self.catch_up(phase).await?;
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+        self.sink.finish();
+        self.sink.deliver(Mark::Complete).await?;
+        self.complete = true;
+        Ok(())
+    }
+
+    /// The container is gone. Its log may outlive it for a moment; else say what may be missing.
+    async fn farewell(&mut self, phase: &Phase, at_ns: i64) -> Result<(), Closed> {
+        let unread = !self.complete && (phase.starts > 0 || phase.details.started);
+        if unread && self.catch_up(phase).await.is_err() && !(self.clean_end && phase.reliable) {
+            self.sink.finish();
+            let from_ns = self.sink.cursor().last_time_ns();
+            warn!("removed before the end of its log was read");
+            self.gap(Gap { from_ns, to_ns: at_ns, reason: GapReason::Removed });
+        }
+        self.sink.finish();
+        self.sink.deliver(Mark::Forget).await
+    }
+
+    /// Reads up to what the log holds now. Proves that it continues the cursor, asking for more
+    /// until it does, or shows the gap.
+    async fn catch_up(&mut self, phase: &Phase) -> Result<(), Trouble> {
+        let mut tail = if self.is_fresh() { Tail::All } else { Tail::Last(self.tail) };
+        let mut previous = None;
+        // The longest tail that began after the cursor, and the time it began at.
+        let mut beyond: Option<(u32, i64)> = None;
+        loop {
+            let reach = if tail == Tail::All { Reach::Whole } else { Reach::Tail };
+            let outcome = self.read(phase, tail, reach, Until::Now).await?;
+            let hidden = beyond.filter(|&(_, time_ns)| outcome.newest_ns.is_none_or(|newest| newest < time_ns));
+            match outcome.end {
+                End::Stopped => return Ok(()),
+                End::Unproven => {
+                    let Tail::Last(messages) = tail else { unreachable!("the whole log always proves itself") };
+                    beyond = outcome.first.map(|(_, time_ns)| (messages, time_ns)).or(beyond);
+                    let is_all = outcome.first == previous;
+                    previous = outcome.first;
+                    tail = if is_all || messages >= LONGEST_TAIL { Tail::All } else { Tail::Last(messages * 4) };
+                }
+                End::Clean | End::Broken(_) if hidden.is_some() => {
+                    let (messages, _) = hidden.expect("the guard says so");
+                    return self.skip_unreadable(phase, messages, tail).await;
+                }
+                End::Broken(text) => return Err(Trouble::Broken(text)),
+                End::Stalled => return Err(Trouble::Broken("the engine stopped sending".into())),
+                End::Clean => {
+                    if outcome.new > 0 {
+                        self.pause = FIRST_PAUSE;
+                    }
+                    let again = u32::try_from(outcome.new).unwrap_or(u32::MAX).saturating_mul(2);
+                    self.tail = (self.tail / 2).max(again).clamp(FIRST_TAIL, 1 << 16);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The engine cannot read its own log between the cursor and the last `good` messages: finds
+    /// the longest tail that it can read, takes that and shows the gap before it. From then on
+    /// the container is polled: a follower would hang before the damage.
+    async fn skip_unreadable(&mut self, phase: &Phase, good: u32, bad: Tail) -> Result<(), Trouble> {
+        let mut low = good;
+        let mut high = match bad {
+            Tail::Last(messages) => messages,
+            Tail::All => LONGEST_TAIL,
+        };
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            match self.read(phase, Tail::Last(middle), Reach::Tail, Until::Now).await?.end {
+                End::Unproven => low = middle,
+                End::Stopped => return Ok(()),
+                _ => high = middle,
+            }
+        }
+        warn!(messages = low, "the engine cannot read part of its log; going on behind it");
+        self.poll_only = true;
+        match self.read(phase, Tail::Last(low), Reach::Rest, Until::Now).await?.end {
+            End::Broken(text) => Err(Trouble::Broken(text)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads one response, from its first byte to its end, and delivers what is new in it.
+    async fn read(&mut self, phase: &Phase, tail: Tail, reach: Reach, until: Until) -> Result<Outcome, Trouble> {
+        let id = phase.details.container.id.clone();
+        let order = if phase.reliable || until == Until::Now { Order::File } else { Order::Time };
+        self.sink.reset();
+        let mut resume = Resume::new(self.sink.cursor(), reach, order);
+        let mut decoder = FrameDecoder::new(phase.details.framing);
+        let mut outcome = Outcome { end: End::Clean, new: 0, newest_ns: None, first: None };
+        let mut body = self.client.logs(id.as_str(), tail, until).await?;
+        let mut unproven = false;
+        let mut last_read = Instant::now();
+        let mut leave_at: Option<Instant> = None;
+        loop {
+            let sink = &mut self.sink;
+            let board = &self.board;
+            let mut take = |message: super::frames::Message<'_>| {
+                let (stream, time_ns, bytes) = message;
+                outcome.newest_ns = outcome.newest_ns.max(Some(time_ns));
+                if unproven {
+                    return;
+                }
+                let position = match resume.message(stream, time_ns) {
+                    Verdict::Old => return,
+                    Verdict::Unproven => {
+                        unproven = true;
+                        return;
+                    }
+                    Verdict::New(position) => position,
+                    Verdict::NewAfterGap(position, gap) => {
+                        board.gap(gap.reason);
+                        sink.gap(gap);
+                        position
+                    }
+                };
+                outcome.new += 1;
+                sink.push(Frame { stream, position, bytes });
+            };
+            let wait = leave_at.map_or(SILENCE, |at| at.saturating_duration_since(Instant::now()));
+            let progress = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {
+                    outcome.end = End::Stopped;
+                    break;
+                }
+                progress = timeout(wait, body.read(|bytes| Ok::<_, ReadError>(decoder.feed(bytes, &mut take)?))) => progress,
+                changed = self.phase.changed(), if until == Until::Exit && leave_at.is_none() => {
+                    let now = self.phase.borrow().clone();
+                    if changed.is_err() || now.life != Life::Running || now.starts != phase.starts {
+                        // This run is over: the response ends by itself, unless the engine is broken.
+                        self.phase.mark_changed();
+                        leave_at = Some(Instant::now() + LONGEST_PAUSE);
+                    } else {
+                        self.sink.rename(&now.details.container);
+                    }
+                    continue;
+                }
+            };
+            match progress {
+                Err(_elapsed) if leave_at.is_some() => break,
+                Err(_elapsed) => {
+                    if until == Until::Now || self.went_on(phase, outcome.newest_ns).await {
+                        outcome.end = End::Stalled;
+                        break;
+                    }
+                }
+                Ok(Ok(Progress::More)) => {}
+                Ok(Ok(Progress::End)) => {
+                    if let Err(error) = decoder.finish(&mut take) {
+                        outcome.end = End::Broken(error.to_string());
+                    }
+                    break;
+                }
+                Ok(Err(error)) => {
+                    outcome.end = End::Broken(error.to_string());
+                    break;
+                }
+            }
+            if unproven {
+                break;
+            }
+            if self.sink.pending_bytes() > 0 {
+                self.sink.deliver(Mark::Read).await?;
+            }
+            let now = Instant::now();
+            if now - last_read < BUSY && !body.was_large_read() {
+                time::sleep(GATHER).await;
+            }
+            last_read = Instant::now();
+        }
+        outcome.first = resume.first();
+        if unproven {
+            outcome.end = End::Unproven;
+        }
+        self.sink.deliver(Mark::Read).await?;
+        Ok(outcome)
+    }
+
+    /// Whether the log holds a message later than `newest_ns`, the last one heard.
+    async fn went_on(&self, phase: &Phase, newest_ns: Option<i64>) -> bool {
+        let id = phase.details.container.id.as_str();
+        let Ok(mut body) = self.client.logs(id, Tail::Last(1), Until::Now).await else { return true };
+        let mut decoder = FrameDecoder::new(phase.details.framing);
+        let mut last_ns = None;
+        while let Ok(progress) = read_times(&mut body, &mut decoder, &mut last_ns).await {
+            if progress == Progress::End {
+                break;
+            }
+        }
+        last_ns > newest_ns.max(self.sink.cursor().last_time_ns())
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.board.gap(gap.reason);
+        self.sink.gap(gap);
+    }
+
+    /// Nothing of the container was read yet.
+    fn is_fresh(&self) -> bool {
+        let cursor = self.sink.cursor();
+        cursor.last_time_ns().is_none() && !cursor.stdout.open && !cursor.stderr.open
+    }
+
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+
+    fn state(&self, reading: Reading, note: &str) {
+        let phase = self.phase.borrow();
+        self.board.reading(&phase.details.container, reading, note);
+    }
+
+    /// Waits for a new phase, at most `limit`; true where one came. Also ends when Foghorn stops.
+    async fn changed(&mut self, limit: Option<Duration>) -> bool {
+        let changed = async {
+            tokio::select! {
+                () = self.stop.cancelled() => false,
+                changed = self.phase.changed() => {
+                    if changed.is_err() {
+                        // The watcher is gone: Foghorn stops.
+                        self.stop.cancelled().await;
+                    } else {
+                        self.phase.mark_changed();
+                    }
+                    true
+                }
+            }
+        };
+        match limit {
+            Some(limit) => timeout(limit, changed).await.unwrap_or(false),
+            None => changed.await,
+        }
+    }
+}
+
+async fn read_times(body: &mut Response, decoder: &mut FrameDecoder, last_ns: &mut Option<i64>) -> Result<Progress, ReadError> {
+    timeout(LONGEST_PAUSE, body.read(|bytes| Ok(decoder.feed(bytes, |(_, time_ns, _)| *last_ns = (*last_ns).max(Some(time_ns)))?)))
+        .await
+        .unwrap_or_else(|_| Err(ReadError::Io(io::ErrorKind::TimedOut.into())))
+}

@@ -1,0 +1,323 @@
+//! The head of a plain line: from where words stand before the message to a level.
+//!
+//! A line begins with a preamble: times, process ids, brackets, dashes. A level counts in it where
+//! it stands as levels do (`[warn]`, `WARN`, `warn:`, `| warn |`), and no longer once the sentence
+//! has begun, since words in a message, a path or quotes say nothing of the line.
+
+use super::level::{of_letter, of_name};
+use crate::record::Level;
+
+/// The level of lines that are the beginning of a crash.
+pub(super) fn failure(line: &str) -> Option<Level> {
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| line.starts_with(beginning));
+    // Go's runtime ends the process after these; a thread's panic need not.
+    if begins(&["panic: ", "fatal error: "]) {
+        return Some(Level::Fatal);
+    }
+    let crashed = begins(&["Traceback (most recent call last):", "Uncaught ", "Unhandled ", "Exception in thread "])
+        || (line.starts_with("thread '") && line.contains(" panicked at"));
+    crashed.then_some(Level::Error)
+}
+
+/// The level by the line's preamble; unknown where none stands there.
+pub(super) fn level(line: &str) -> Level {
+    if let Some(level) = lettered(line) {
+        return level;
+    }
+    let mut walk = Walk { rest: line, before: Before::Nothing, words: 0, sentence: 0 };
+    // More would be a sentence; a preamble has never been seen so long.
+    while walk.words < 16 && walk.sentence < 4 {
+        let before = walk.rest.trim_start();
+        match walk.step() {
+            Step::On => {}
+            Step::Found(level) => {
+                let found = &before[..before.len() - walk.rest.len()];
+                return walk.unless_contradicted(level, found);
+            }
+            Step::End => break,
+        }
+    }
+    Level::Unknown
+}
+
+/// Headers in which one sign is the level.
+fn lettered(line: &str) -> Option<Level> {
+    let (first, rest) = line.split_once(' ')?;
+    let rest = rest.trim_start();
+    let starts_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    match first.as_bytes() {
+        // Ruby: `I, [2024-06-26T17:00:04.497736 #126554]  INFO -- : …`
+        [b'A'..=b'Z', b','] if rest.starts_with('[') => of_letter(&first[..1]),
+        // klog and glog: `E0806 14:55:55.980915       1 fsHandler.go:121] …`
+        [b'A'..=b'Z', digits @ ..]
+            if digits.len() >= 4 && digits.iter().all(u8::is_ascii_digit) && starts_with_digit(rest) =>
+        {
+            of_letter(&first[..1])
+        }
+        // Redis: `1:M 29 Aug 2023 13:47:38.984 * …`
+        [b'0'..=b'9', .., b':', b'M' | b'S' | b'C' | b'X'] if starts_with_digit(rest) => {
+            rest.split(' ').take(6).find_map(|mark| match mark {
+                "." | "-" => Some(Level::Debug),
+                "*" => Some(Level::Info),
+                "#" => Some(Level::Warn),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What stood before the next word, as far as it matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Tab,
+    Dash,
+    Pipe,
+    /// A word that ended in a colon, such as a program's name.
+    Colon,
+}
+
+enum Step {
+    On,
+    Found(Level),
+    End,
+}
+
+struct Walk<'a> {
+    rest: &'a str,
+    before: Before,
+    /// Steps so far.
+    words: usize,
+    /// Words that belong to no preamble.
+    sentence: usize,
+}
+
+impl Walk<'_> {
+    fn step(&mut self) -> Step {
+        let spaces = self.rest.len() - self.rest.trim_start().len();
+        if self.rest[..spaces].contains('\t') {
+            self.before = Before::Tab;
+        }
+        self.rest = &self.rest[spaces..];
+        self.words += 1;
+        match self.rest.as_bytes() {
+            [] | [b'"' | b'\'' | b'`', ..] => Step::End,
+            [b'|', ..] => self.skip(1, Before::Pipe),
+            [b'[', ..] => self.group(']', bracketed),
+            [b'(', ..] => self.group(')', of_letter),
+            [b'<', ..] => self.group('>', |_| None),
+            _ => self.word(),
+        }
+    }
+
+    fn skip(&mut self, bytes: usize, before: Before) -> Step {
+        self.rest = &self.rest[bytes..];
+        self.before = before;
+        Step::On
+    }
+
+    /// What stands in brackets; one word of a sentence, such as a program's name, can precede it.
+    fn group(&mut self, close: char, level: impl FnOnce(&str) -> Option<Level>) -> Step {
+        let Some((content, rest)) = self.rest[1..].split_once(close) else { return Step::End };
+        self.rest = rest;
+        self.before = Before::Nothing;
+        match level(content.trim()) {
+            Some(level) if self.sentence <= 1 => Step::Found(level),
+            _ => Step::On,
+        }
+    }
+
+    fn word(&mut self) -> Step {
+        let end = self.rest.find(|c: char| c.is_whitespace() || matches!(c, '|' | '[')).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        let before = std::mem::replace(&mut self.before, Before::Nothing);
+        if !word.contains(char::is_alphanumeric) {
+            self.before = if word == "-" { Before::Dash } else { Before::Nothing };
+            return Step::On;
+        }
+        let may_be_header = self.sentence == 0 || before == Before::Colon;
+        let found = match word.split_once(':') {
+            Some((name, more)) if may_be_header => self.before_colon(name, more),
+            None if self.sentence == 0 && is_upper(word) => of_header_name(word),
+            None if self.is_enclosed(before) => of_name(word),
+            _ => None,
+        };
+        if let Some(level) = found {
+            return Step::Found(level);
+        }
+        if self.sentence == 0 && rest.is_empty() && self.words == 1 && is_exception(word) {
+            return Step::Found(Level::Error);
+        }
+        if !is_preamble(word, self.words) {
+            self.sentence += 1;
+            self.before = if word.ends_with(':') { Before::Colon } else { Before::Nothing };
+        }
+        Step::On
+    }
+
+    /// `ERROR:`, `WARNING:root:`, `local.ERROR:`, `prisma:error`, `ValueError:`
+    fn before_colon(&self, name: &str, more: &str) -> Option<Level> {
+        let dotted = || name.rsplit_once('.').map(|(_, name)| name).filter(|name| is_upper(name));
+        let namespaced = || Some(more).filter(|_| self.words == 1 && !name.contains('/'));
+        of_name(name)
+            .or_else(|| of_header_name(name).filter(|_| is_upper(name)))
+            .or_else(|| is_exception(name).then_some(Level::Error))
+            .or_else(|| dotted().and_then(of_name))
+            .or_else(|| namespaced().and_then(of_name))
+    }
+
+    /// Whether the word stood between two of the same: `| warn |`, ` - warn - `, tabs.
+    fn is_enclosed(&self, before: Before) -> bool {
+        let next = self.rest.trim_start_matches(' ');
+        match before {
+            Before::Pipe => next.starts_with('|'),
+            Before::Dash => next.starts_with("- "),
+            Before::Tab => next.starts_with('\t'),
+            Before::Nothing | Before::Colon => false,
+        }
+    }
+
+    /// The level that was found in this, unless another one stands right behind in the same form.
+    fn unless_contradicted(mut self, level: Level, found: &str) -> Level {
+        let next = self.rest.trim_start();
+        let same_form = if found.starts_with('[') {
+            next.starts_with('[')
+        } else {
+            is_upper(found) && next.split(' ').next().is_some_and(is_upper)
+        };
+        match self.step() {
+            Step::Found(other) if same_form && other != level => Level::Unknown,
+            _ => level,
+        }
+    }
+}
+
+/// `error`, `core:error`, `2024-01-01 00:00:00,123: WARNING/MainProcess`, `E 240101 12:00:00`
+fn bracketed(content: &str) -> Option<Level> {
+    let whole = match content {
+        // MySQL's own two.
+        "Note" | "System" => Some(Level::Info),
+        _ => of_name(content).or_else(|| of_letter(content)),
+    };
+    let module = || content.split_once(':').and_then(|(_, name)| of_name(name));
+    let lettered = || {
+        let (letter, time) = content.split_once(' ')?;
+        of_letter(letter).filter(|_| time.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let parts = || content.split([' ', ':', '/', ',', '|']).filter(|part| is_upper(part)).find_map(of_name);
+    whole.or_else(module).or_else(lettered).or_else(parts)
+}
+
+/// The level that a name in capitals stands for at the head of a line.
+fn of_header_name(name: &str) -> Option<Level> {
+    // PostgreSQL's own.
+    if name == "LOG" { Some(Level::Info) } else { of_name(name) }
+}
+
+fn is_upper(word: &str) -> bool {
+    word.len() >= 3 && word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// `ValueError`, `java.lang.NullPointerException`
+fn is_exception(name: &str) -> bool {
+    (name.ends_with("Error") || name.ends_with("Exception"))
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$'))
+}
+
+/// Whether the word can stand before a level without being a sentence's: numbers and times, names
+/// of days, months and zones.
+fn is_preamble(word: &str, words: usize) -> bool {
+    const NAMES: [&str; 19] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue", "Wed", "Thu",
+        "Fri", "Sat", "Sun",
+    ];
+    let is_zone = || words > 1 && word.len() <= 4 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    word.trim_start_matches(['+', '-', '#']).starts_with(|c: char| c.is_ascii_digit())
+        || NAMES.contains(&word.trim_end_matches(','))
+        || is_zone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expected: Level) {
+        assert_eq!(failure(line).unwrap_or_else(|| level(line)), expected, "{line:?}");
+    }
+
+    #[test]
+    fn a_level_counts_where_levels_stand() {
+        for (line, expected) in [
+            ("", Level::Unknown),
+            ("WARNING:root:disk low", Level::Warn),
+            ("2026-11-21 01:30:04,592 - app.db - INFO - connected", Level::Info),
+            ("2026-11-21 01:30:04 [info     ] request_finished", Level::Info),
+            ("2026-11-21 01:30:04.1 | WARNING  | __main__:<module>:22 - hello", Level::Warn),
+            ("[2026-11-21 01:30:08,484] ERROR in app: Exception on /boom [GET]", Level::Error),
+            ("[2024-01-01T00:00:00,000][INFO ][o.e.n.Node] [x] started", Level::Info),
+            ("[2024-01-01T00:00:00Z ERROR app] boom", Level::Error),
+            ("[Tue Apr 04 06:28:08.605341 2017] [core:error] [pid 17962] AH00135", Level::Error),
+            ("[Nest] 7  - 08/02/2023, 7:32:47 PM    WARN [Auth] x", Level::Warn),
+            ("2024-01-01T00:00:00.000Z\tinfo\tserver/main.go:1\tup", Level::Info),
+            ("INFO[0000] started", Level::Info),
+            ("2024-01-01 00:00:00 [myid:] - WARN  [main:Quorum@1] - x", Level::Warn),
+            ("app [ERROR] boom", Level::Error),
+            ("nginx: warning: low", Level::Warn),
+            ("[W 240101 12:00:00 web:1] 404", Level::Warn),
+            ("I240101 12:00:00.000000 1 file.go:1 up", Level::Info),
+            ("E, [2024-06-26T17:00:04.497736 #126554] boom", Level::Error),
+            ("7:S 29 Aug 2023 13:47:38.984 - x", Level::Debug),
+            ("npm:warn deprecated", Level::Warn),
+            ("2023-01-01 00:00:00.000 UTC [1] LOG kernel limit", Level::Info),
+            ("Caused by: java.io.IOException: x", Level::Error),
+            ("KeyError", Level::Error),
+            ("fatal error: all goroutines are asleep - deadlock!", Level::Fatal),
+            ("thread 'main' (9340) panicked at src/main.rs:1:1:", Level::Error),
+        ] {
+            check(line, expected);
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_sentence_a_path_or_a_quote_is_no_level() {
+        for line in [
+            "3 errors found",
+            "no error",
+            "an error: none of these",
+            "we saw an ERROR in it",
+            "found it [ERROR] twice",
+            "\"error\": x",
+            "'error' is a word",
+            "/var/log/error: rotated",
+            "https://error: x",
+            "error handling is on",
+            "2024-01-01 00:00:00 error handling is on",
+            "[error handling] x",
+            "[ERROR",
+            "Log: x",
+            "I, for one",
+            "E0806 boom",
+            "1:M up * and # running",
+            "thread 'a' is not panicked",
+            "ErrorBoundary: mounted",
+            "terror: x",
+            "a | error of | b",
+        ] {
+            check(line, Level::Unknown);
+        }
+    }
+
+    #[test]
+    fn two_levels_in_equally_good_places_are_none() {
+        check("[info] [error] x", Level::Unknown);
+        check("INFO ERROR x", Level::Unknown);
+        check("[error] [error] x", Level::Error);
+        check("[info] ERROR x", Level::Info);
+        check("INFO [error] x", Level::Info);
+        check("WARNING: ERROR x", Level::Warn);
+    }
+}

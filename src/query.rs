@@ -1,0 +1,252 @@
+//! The query language: from a text such as `level:error "connection refused" -health` to a
+//! [`Query`], which a record matches or not. `docs/query.md` is its reference.
+//!
+//! Pure: the live tail and the search in memory evaluate [`Query::matches`] on records; the index
+//! narrows by [`Query::required`], over the tokens of [`index_text`], and verifies what is left
+//! with the same `matches`.
+
+mod index;
+mod parse;
+mod phrase;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+pub use index::{Requirement, index_fields, index_text};
+pub use parse::{MAX_QUERY_BYTES, MAX_TERMS, QueryError};
+pub use phrase::{End, Text};
+pub use value::{Test, Value};
+
+use crate::record::{FieldValue, Level, Record};
+use crate::text;
+
+/// What to look for; the default is everything.
+///
+/// ```
+/// use foghorn::query::Query;
+///
+/// let query: Query = "level:warning NOT conn* \"two words\"".parse()?;
+/// assert_eq!(query.to_string(), "level:warn -conn* \"two words\"");
+/// assert_eq!(
+///     "status:".parse::<Query>().unwrap_err().to_string(),
+///     "column 8: expected a value after \"status:\""
+/// );
+/// # Ok::<(), foghorn::query::QueryError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    expr: Expr,
+}
+
+/// A part of a query.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// Each of them; none is everything.
+    All(Vec<Expr>),
+    /// What the part does not match.
+    Not(Box<Expr>),
+    /// A word, a phrase or a prefix, anywhere in the line or in a field.
+    Text(Text),
+    /// What Foghorn knows of every record.
+    Builtin(BuiltinField, Test),
+    /// A field of the line, by its dotted name.
+    Field(String, Test),
+}
+
+/// What Foghorn knows of every record, whatever the line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BuiltinField {
+    /// The container's name.
+    Container,
+    /// The container's id.
+    ContainerId,
+    /// The Compose project; empty outside Compose.
+    Project,
+    /// The service.
+    Service,
+    /// The stream.
+    Stream,
+    /// The level.
+    Level,
+    /// Line or gap.
+    Kind,
+    /// The Compose container number; 0 outside Compose.
+    Number,
+}
+
+impl BuiltinField {
+    /// Every built-in field.
+    pub const ALL: [Self; 8] = [
+        Self::Container,
+        Self::ContainerId,
+        Self::Project,
+        Self::Service,
+        Self::Stream,
+        Self::Level,
+        Self::Kind,
+        Self::Number,
+    ];
+
+    /// The name used in queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::ContainerId => "container_id",
+            Self::Project => "project",
+            Self::Service => "service",
+            Self::Stream => "stream",
+            Self::Level => "level",
+            Self::Kind => "kind",
+            Self::Number => "number",
+        }
+    }
+
+    /// The field of that name, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// The keyword that an index holds of the record for this field: its value in lower case, as
+    /// [`Requirement::Keyword`] asks for it.
+    pub fn keyword(self, record: &Record) -> Cow<'_, str> {
+        match self {
+            Self::Number => record.container.number.to_string().into(),
+            _ => text::fold(self.value(record)),
+        }
+    }
+
+    /// The value, but of the number.
+    fn value(self, record: &Record) -> &str {
+        let container = &record.container;
+        match self {
+            Self::Container => &container.name,
+            Self::ContainerId => container.id.as_str(),
+            Self::Project => &container.project,
+            Self::Service => &container.service,
+            Self::Stream => record.stream.as_str(),
+            Self::Level => record.level.as_str(),
+            Self::Kind => record.kind.as_str(),
+            Self::Number => "",
+        }
+    }
+
+    fn matches(self, test: &Test, record: &Record) -> bool {
+        match (self, test) {
+            (Self::Level, Test::Present) => record.level != Level::Unknown,
+            (Self::Number, Test::Present) => record.container.number != 0,
+            (Self::Number, _) => test.accepts(&FieldValue::Integer(record.container.number.into())),
+            (_, Test::Present) => !self.value(record).is_empty(),
+            // A name of digits is a name, and no number.
+            (_, Test::Equals(value)) => text::eq_fold(self.value(record), value.text()),
+            (_, Test::Prefix(prefix)) => text::starts_with_fold(self.value(record), prefix),
+        }
+    }
+}
+
+impl Query {
+    /// The query that every one of these parts makes.
+    pub fn all(parts: Vec<Expr>) -> Self {
+        Self { expr: Expr::All(parts) }
+    }
+
+    /// The whole of it.
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// Whether it matches every record, because it asks for nothing.
+    pub fn is_everything(&self) -> bool {
+        matches!(&self.expr, Expr::All(parts) if parts.is_empty())
+    }
+
+    /// Whether the record is looked for: the definition that each other way of searching agrees
+    /// with.
+    pub fn matches(&self, record: &Record) -> bool {
+        self.expr.matches(record)
+    }
+
+    /// What every matching record certainly satisfies; necessary, not sufficient, and empty where
+    /// nothing is certain.
+    pub fn required(&self) -> Vec<Requirement> {
+        index::required(&self.expr)
+    }
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self::all(Vec::new())
+    }
+}
+
+impl FromStr for Query {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, QueryError> {
+        parse::parse(text)
+    }
+}
+
+/// A text that parses to an equal query.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expr.fmt(f)
+    }
+}
+
+impl Expr {
+    fn matches(&self, record: &Record) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.matches(record)),
+            Self::Not(part) => !part.matches(record),
+            Self::Text(text) => text.matches(record),
+            Self::Builtin(field, test) => field.matches(test, record),
+            Self::Field(name, test) => field_matches(name, test, record),
+        }
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All(parts) => {
+                for (at, part) in parts.iter().enumerate() {
+                    write!(f, "{}{part}", if at == 0 { "" } else { " " })?;
+                }
+                Ok(())
+            }
+            Self::Not(part) => write!(f, "-{part}"),
+            Self::Text(text) => text.fmt(f),
+            Self::Builtin(field, test) => write!(f, "{}:{test}", field.as_str()),
+            Self::Field(name, test) => write!(f, "{name}:{test}"),
+        }
+    }
+}
+
+/// The field of exactly that name decides; where there is none, any of that name in another case.
+fn field_matches(name: &str, test: &Test, record: &Record) -> bool {
+    match record.fields.get(name) {
+        Some(value) => test.accepts(value),
+        None => record.fields.iter().any(|(other, value)| text::eq_fold(other, name) && test.accepts(value)),
+    }
+}
+
+/// Writes the text so that the parser reads it back: as it is where it can stand as a word, else
+/// in quotes.
+fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    if parse::is_plain(text) {
+        return f.write_str(text);
+    }
+    f.write_str("\"")?;
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            f.write_str("\\")?;
+        }
+        write!(f, "{c}")?;
+    }
+    f.write_str("\"")
+}

@@ -1,0 +1,166 @@
+//! What an index needs: from a record to the tokens that it holds of it, and from a query to what
+//! a matching record certainly has among them.
+
+use super::phrase::{End, Text};
+use super::value::{Number, Test, Value, with_text};
+use super::{BuiltinField, Expr};
+use crate::record::{FieldValue, Record};
+use crate::text;
+
+/// Something that each record which matches a query satisfies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Requirement {
+    /// This is one of the tokens of [`index_text`].
+    Token(String),
+    /// One of the tokens begins with this.
+    TokenPrefix(String),
+    /// The field's [keyword](BuiltinField::keyword) is this.
+    Keyword {
+        /// The field.
+        field: BuiltinField,
+        /// The keyword, in lower case; it can be empty.
+        value: String,
+    },
+    /// The field's [keyword](BuiltinField::keyword) begins with this.
+    KeywordPrefix {
+        /// The field.
+        field: BuiltinField,
+        /// The beginning, in lower case.
+        value: String,
+    },
+}
+
+/// Calls `f` with each token by which the record can be found: those of the line, and those of the
+/// names and values of its fields where the line does not have them as they are. A token can come
+/// more than once.
+///
+/// A value that is a number also gives the tokens of its canonical form, so that `1.50` is found
+/// as 1.5.
+pub fn index_text(record: &Record, mut f: impl FnMut(&str)) {
+    text::tokens(&record.raw, |token, _| f(token));
+    index_fields(record, f);
+}
+
+/// The part of [`index_text`] that the fields add to the line's own tokens.
+pub fn index_fields(record: &Record, mut f: impl FnMut(&str)) {
+    let raw = &*record.raw;
+    let mut add = |text: &str| {
+        if !text::stands_in(text, raw) {
+            text::tokens(text, |token, _| f(token));
+        }
+    };
+    for (name, value) in &record.fields {
+        name.split('.').for_each(&mut add);
+        with_text(value, &mut add);
+        if let Some(number) = number_of(value) {
+            add(&number.canonical());
+        }
+    }
+}
+
+/// The number that the value is, unless its text is the canonical one already.
+fn number_of(value: &FieldValue) -> Option<Number> {
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+    match value {
+        FieldValue::Integer(value) if value.unsigned_abs() <= EXACT => None,
+        FieldValue::Integer(value) => Some(Number::Integer((*value).into())),
+        FieldValue::Text(text) => Number::of(text),
+        FieldValue::Bool(_) | FieldValue::Float(_) => None,
+    }
+}
+
+/// What each record that the expression matches satisfies.
+pub(super) fn required(expr: &Expr) -> Vec<Requirement> {
+    let mut list = Vec::new();
+    collect(expr, &mut list);
+    // A query has few requirements, and their order is the user's.
+    let mut at = 0;
+    while at < list.len() {
+        if list[..at].contains(&list[at]) {
+            list.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+    list
+}
+
+fn collect(expr: &Expr, list: &mut Vec<Requirement>) {
+    match expr {
+        Expr::All(parts) => parts.iter().for_each(|part| collect(part, list)),
+        Expr::Not(_) => {}
+        Expr::Text(text) => words(text, list),
+        Expr::Builtin(field, test) => list.extend(keyword(*field, test)),
+        Expr::Field(name, test) => {
+            whole(name, list);
+            match test {
+                Test::Present => {}
+                Test::Equals(value) => equal(value, list),
+                Test::Prefix(prefix) => beginning(prefix, list),
+            }
+        }
+    }
+}
+
+fn words(words: &Text, list: &mut Vec<Requirement>) {
+    if let Some(run) = words.uuid() {
+        // Within a UUID or not, the record has a token that begins with the UUID's first group.
+        let Some((group, before)) = run.tokens().split_last() else { return };
+        list.extend(before.iter().cloned().map(Requirement::Token));
+        list.push(Requirement::TokenPrefix(uuid_group(group).to_owned()));
+        return;
+    }
+    let run = words.run();
+    list.extend(run.tokens().iter().cloned().map(Requirement::Token));
+    if run.end() == End::Prefix
+        && let Some(Requirement::Token(last)) = list.pop()
+    {
+        list.push(Requirement::TokenPrefix(last));
+    }
+}
+
+fn keyword(field: BuiltinField, test: &Test) -> Option<Requirement> {
+    match test {
+        Test::Present => None,
+        Test::Equals(value) => Some(Requirement::Keyword { field, value: text::fold(value.text()).into() }),
+        Test::Prefix(prefix) => Some(Requirement::KeywordPrefix { field, value: text::fold(prefix).into() }),
+    }
+}
+
+fn equal(value: &Value, list: &mut Vec<Requirement>) {
+    match value.number() {
+        Some(number) => whole(&number.canonical(), list),
+        None => whole(value.text(), list),
+    }
+}
+
+/// The tokens of a text that stands whole.
+fn whole(text: &str, list: &mut Vec<Requirement>) {
+    text::tokens(text, |token, _| list.push(Requirement::Token(token.to_owned())));
+}
+
+/// The tokens of a text that begins a longer one: what comes after may lengthen the last of them,
+/// make one UUID of several, or complete an escape sequence.
+fn beginning(prefix: &str, list: &mut Vec<Requirement>) {
+    if let Some(at) = prefix.find('\u{1b}') {
+        return whole(&prefix[..at], list);
+    }
+    let mut ended = false;
+    text::tokens(prefix, |token, range| {
+        if ended {
+            return;
+        }
+        let uuid = text::begins_uuid(&prefix[range.start..]);
+        ended = uuid || range.end == prefix.len();
+        list.push(match (uuid, ended) {
+            (true, _) => Requirement::TokenPrefix(uuid_group(token).to_owned()),
+            (false, true) => Requirement::TokenPrefix(token.to_owned()),
+            (false, false) => Requirement::Token(token.to_owned()),
+        });
+    });
+}
+
+/// The first of the five groups of a UUID or of its beginning.
+fn uuid_group(text: &str) -> &str {
+    text.split_once('-').map_or(text, |(group, _)| group)
+}

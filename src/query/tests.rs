@@ -1,0 +1,378 @@
+//! The query language as a whole: its reference page, its errors, and its laws.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::{Container, ContainerId, Fields, Kind, Position, Stream};
+
+const PAGE: &str = include_str!("../../docs/query.md");
+
+fn parsed(text: &str) -> Query {
+    text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"))
+}
+
+/// The rows of the page's table that follows the heading, as the texts of their code spans.
+fn table(heading: &str) -> Vec<Vec<String>> {
+    let (_, section) =
+        PAGE.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading:?}"));
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`').to_owned()).collect())
+        .collect()
+}
+
+/// The record that the page shows.
+fn example() -> Record {
+    let line = PAGE.lines().find(|line| line.starts_with('{')).unwrap();
+    let json: serde_json::Value = serde_json::from_str(line).unwrap();
+    let mut fields = Fields::new();
+    for (name, value) in json.as_object().unwrap() {
+        let nested = value
+            .as_object()
+            .map(|object| object.iter().map(|(key, value)| (format!("{name}.{key}"), value)).collect());
+        for (name, value) in nested.unwrap_or_else(|| vec![(name.clone(), value)]) {
+            fields.insert(name, serde_json::from_value(value.clone()).unwrap());
+        }
+    }
+    let container = Container {
+        id: ContainerId::new(&"3f9ac1d2".repeat(8)),
+        name: "shop-api-1".into(),
+        project: "shop".into(),
+        service: "api".into(),
+        number: 1,
+    };
+    Record {
+        container: Arc::new(container),
+        stream: Stream::Stdout,
+        position: Position { time_ns: 0, ordinal: 1 },
+        kind: Kind::Line,
+        level: Level::Error,
+        raw: line.into(),
+        fields,
+        truncated: false,
+    }
+}
+
+#[test]
+fn the_page_shows_what_queries_are_read_as() {
+    let rows = table("How a query is read");
+    assert!(rows.len() >= 15);
+    for row in rows {
+        assert_eq!(parsed(&row[0]).to_string(), row[1], "{}", row[0]);
+    }
+}
+
+#[test]
+fn the_page_shows_what_finds_the_record() {
+    let record = example();
+    for (heading, expected) in [("What finds it", true), ("What does not", false)] {
+        let rows = table(heading);
+        assert!(rows.len() >= 8, "{heading}");
+        for row in rows {
+            assert_eq!(parsed(&row[0]).matches(&record), expected, "{}", row[0]);
+        }
+    }
+}
+
+#[test]
+fn the_page_shows_the_errors() {
+    let rows = table("Errors");
+    assert!(rows.len() >= 15);
+    for row in rows {
+        assert_eq!(row[0].parse::<Query>().unwrap_err().to_string(), row[1], "{}", row[0]);
+    }
+}
+
+#[test]
+fn the_page_names_every_built_in_field() {
+    let names: Vec<_> = table("Built-in fields").into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(names, BuiltinField::ALL.map(BuiltinField::as_str));
+}
+
+#[test]
+fn long_queries_are_refused() {
+    let error = |text: &str| text.parse::<Query>().unwrap_err().to_string();
+    assert!(format!("{}x", "é".repeat(2047)).parse::<Query>().is_ok());
+    assert_eq!(error(&"é".repeat(2049)), "column 2049: expected at most 4096 bytes of query");
+    assert_eq!(parsed(&"a ".repeat(64)), parsed(&"a ".repeat(64)));
+    assert_eq!(error(&"é ".repeat(65)), "column 129: expected at most 64 terms");
+}
+
+#[test]
+fn everything_is_the_empty_query() {
+    for text in ["", " \t\n"] {
+        assert!(parsed(text).is_everything());
+        assert_eq!(parsed(text), Query::default());
+    }
+    assert!(!parsed("a").is_everything());
+    assert!(parsed("").matches(&example()));
+}
+
+#[test]
+fn built_in_fields_that_are_empty_are_not_there() {
+    let mut record = example();
+    for query in ["project:*", "level:*", "number:*"] {
+        assert!(parsed(query).matches(&record), "{query}");
+    }
+    let container = Container { project: String::new(), number: 0, ..(*record.container).clone() };
+    (record.container, record.level) = (Arc::new(container), Level::Unknown);
+    for query in ["project:*", "level:*", "number:*"] {
+        assert!(!parsed(query).matches(&record), "{query}");
+    }
+    assert!(parsed("project:\"\" number:0 level:unknown").matches(&record));
+    let container = Container { service: "1".into(), number: 1, ..(*record.container).clone() };
+    record.container = Arc::new(container);
+    assert!(parsed("service:1 number:01").matches(&record));
+    assert!(!parsed("service:01").matches(&record));
+}
+
+#[test]
+fn an_exact_name_hides_the_others() {
+    let mut record = example();
+    record.fields = [("Code", "1"), ("CODE", "2"), ("name", "a"), ("Name", "b")]
+        .map(|(name, value)| (name.to_owned(), FieldValue::Text(value.into())))
+        .into();
+    for (query, expected) in
+        [("code:1", true), ("code:2", true), ("Code:2", false), ("name:b", false), ("NAME:b", true)]
+    {
+        assert_eq!(parsed(query).matches(&record), expected, "{query}");
+    }
+}
+
+#[test]
+fn escaped_words_are_found_by_their_fields() {
+    let mut record = example();
+    record.raw = r#"{"msg":"a\nfoo"}"#.into();
+    record.fields = [("msg".to_owned(), FieldValue::Text("a\nfoo".into()))].into();
+    assert!(parsed("foo").matches(&record));
+    assert!(parsed("\"a foo\"").matches(&record));
+    record.fields.clear();
+    assert!(!parsed("foo").matches(&record));
+}
+
+#[test]
+fn what_a_query_requires() {
+    use Requirement::{Keyword, KeywordPrefix, Token, TokenPrefix};
+    let token = |token: &str| Token(token.into());
+    let prefix = |token: &str| TokenPrefix(token.into());
+    let level = Keyword { field: BuiltinField::Level, value: "error".into() };
+    for (query, expected) in [
+        ("", vec![]),
+        ("-a NOT b:c -level:error", vec![]),
+        ("Refused refused", vec![token("refused")]),
+        ("\"conn ref\"* ab-12", vec![token("conn"), prefix("ref"), token("ab"), token("12")]),
+        ("7f3a91c4-2b*", vec![prefix("7f3a91c4")]),
+        ("level:ERR service:*", vec![level]),
+        ("service:Web*", vec![KeywordPrefix { field: BuiltinField::Service, value: "web".into() }]),
+        ("service:01", vec![Keyword { field: BuiltinField::Service, value: "01".into() }]),
+        ("number:01", vec![Keyword { field: BuiltinField::Number, value: "1".into() }]),
+        ("http.status:*", vec![token("http"), token("status")]),
+        ("status:1.50", vec![token("status"), token("1"), token("5")]),
+        ("path:\"/Api/Use\"*", vec![token("path"), token("api"), prefix("use")]),
+        ("path:\"/api/\"*", vec![token("path"), token("api")]),
+        ("id:x.7f3a91c4-2b*", vec![token("id"), token("x"), prefix("7f3a91c4")]),
+        ("id:7f3a91c4-2b", vec![token("id"), token("7f3a91c4"), token("2b")]),
+        ("f:\"a \u{1b}[3\"*", vec![token("f"), token("a")]),
+    ] {
+        assert_eq!(parsed(query).required(), expected, "{query}");
+    }
+}
+
+#[test]
+fn the_index_gets_what_the_line_does_not_have() {
+    let mut record = example();
+    record.raw = r#"{"http":{"took":1.50},"msg":"a b","e":"x\ny","big":1e3}"#.into();
+    record.fields = [
+        ("http.took", FieldValue::Float(1.5)),
+        ("msg", FieldValue::Text("a b".into())),
+        ("e", FieldValue::Text("x\ny".into())),
+        ("big", FieldValue::Text("1e3".into())),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let mut tokens = Vec::new();
+    index_text(&record, |token| tokens.push(token.to_owned()));
+    let raw = ["http", "took", "1", "50", "msg", "a", "b", "e", "x", "ny", "big", "1e3"];
+    assert_eq!(tokens[..raw.len()], raw);
+    assert_eq!(tokens[raw.len()..], ["1000", "x", "y", "1", "5"]);
+}
+
+/// Values and words of a small world, so that queries and records meet, made of what the tokenizer
+/// and the numbers decide by.
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-cA-C]{1,3}",
+        2 => "[ab][-./=:][ab12]{1,2}",
+        2 => "-?[01]{1,2}(\\.[05]{1,2})?(e[12])?",
+        1 => "[ab]{63,66}",
+        1 => prop::sample::select(vec![
+            "7f3a91c4-2b5d-4e6f-8a90-c1d2e3f4a5b6", "7F3A91C4-2b5d-4e6f-8a90-c1d2e3f4a5b6x", "7f3a91c4", "7f3a91c4-2b",
+            "7f3a91c4-2b5d-4e6f-8a90-c1d2e3f4a5b", "é", "É\u{130}x", "\u{1b}[31ma", "\u{1b}[3", "a\\b", "a\"b", "AND", "9007199254740993",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+fn words() -> impl Strategy<Value = String> {
+    prop::collection::vec((word(), "[ -:/]?"), 0..5)
+        .prop_map(|parts| parts.into_iter().map(|(word, separator)| word + &separator).collect())
+}
+
+fn field_value() -> impl Strategy<Value = FieldValue> {
+    prop_oneof![
+        words().prop_map(FieldValue::Text),
+        word().prop_map(FieldValue::Text),
+        any::<bool>().prop_map(FieldValue::Bool),
+        prop_oneof![(-12..12_i64), any::<i64>(), Just((1 << 53) + 1)].prop_map(FieldValue::Integer),
+        prop_oneof![(-4..4_i32).prop_map(|n| f64::from(n) / 2.0), any::<f64>()].prop_map(FieldValue::Float),
+    ]
+}
+
+fn field_name() -> impl Strategy<Value = String> {
+    prop_oneof![3 => "[ab](\\.[abAB])?", 1 => "@?[A-B]_-?7?", 1 => Just("7f3a91c4-2b.a".to_owned()).prop_map(|name| format!("x.{name}"))]
+}
+
+/// Records whose line has each of the fields as it is, in other words, or not at all.
+fn record() -> impl Strategy<Value = Record> {
+    let fields = prop::collection::btree_map(field_name(), field_value(), 0..4);
+    (words(), fields, prop::bool::ANY, 0..Level::ALL.len(), prop::sample::select(vec!["Web", "web", "1", "01", ""]))
+        .prop_map(|(mut raw, fields, named, level, service)| {
+            for (name, value) in &fields {
+                let text = value.text();
+                let added = if named { format!(" {name}={text}") } else { format!(" {text:?}") };
+                raw.push_str(&added);
+            }
+            let mut record = example();
+            let container = Container { service: service.into(), ..(*record.container).clone() };
+            (record.container, record.level, record.raw, record.fields) =
+                (Arc::new(container), Level::ALL[level], raw.into(), fields);
+            record
+        })
+}
+
+fn test() -> impl Strategy<Value = Test> {
+    prop_oneof![
+        1 => Just(Test::Present),
+        2 => words().prop_map(|text| Test::Equals(Value::new(text))),
+        3 => word().prop_map(|text| Test::Equals(Value::new(text))),
+        3 => words().prop_filter("a prefix of nothing is presence", |text| !text.is_empty()).prop_map(Test::Prefix),
+    ]
+}
+
+fn term() -> impl Strategy<Value = Expr> {
+    let text = |text: &str, prefix| Text::new(text, if prefix { End::Prefix } else { End::Whole }).map(Expr::Text);
+    let positive = prop_oneof![
+        3 => (words(), any::<bool>()).prop_filter_map("a text has a token", move |(words, prefix)| text(&words, prefix)),
+        3 => (word(), any::<bool>()).prop_filter_map("a text has a token", move |(word, prefix)| text(&word, prefix)),
+        3 => (field_name(), test()).prop_map(|(name, test)| Expr::Field(name, test)),
+        1 => prop::sample::select(vec!["level:warn", "level:*", "service:web", "service:1", "service:w*", "kind:line", "number:1", "container_id:3f9a"])
+            .prop_map(|text| parsed(text).expr().clone()),
+    ];
+    (positive, 0..5).prop_map(|(term, negate)| match (term, negate) {
+        (Expr::All(mut parts), _) => parts.remove(0),
+        (term, 0) => Expr::Not(Box::new(term)),
+        (term, _) => term,
+    })
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    prop::collection::vec(term(), 0..3).prop_map(Query::all)
+}
+
+/// A query made of the record's own words and values, so that it often matches.
+fn query_of(record: &Record) -> impl Strategy<Value = Query> + use<> {
+    let mut terms = text::token_list(&record.raw);
+    for (name, value) in &record.fields {
+        let quoted = value.text().replace('\\', "\\\\").replace('"', "\\\"");
+        terms.push(format!("\"{quoted}\""));
+        terms.push(format!("{name}:\"{quoted}\""));
+        let starts = (1..=value.text().chars().count()).map(|end| value.text().chars().take(end).collect::<String>());
+        for start in starts {
+            // What follows can make a UUID or an escape sequence of the words that it starts with.
+            let text = Text::new(start.clone(), End::Prefix).filter(|text| text.matches(record));
+            terms.extend(text.map(|text| text.to_string()));
+            terms.push(format!("{}:{}", name.to_uppercase(), Test::Prefix(start)));
+        }
+    }
+    terms.push(format!("service:\"{}\"", record.container.service));
+    terms.retain(|term| term.parse::<Query>().is_ok());
+    prop::collection::vec(prop::sample::select(terms), 1..3).prop_map(|terms| parsed(&terms.join(" ")))
+}
+
+fn satisfies(requirement: &Requirement, tokens: &HashSet<String>, record: &Record) -> bool {
+    match requirement {
+        Requirement::Token(token) => tokens.contains(token),
+        Requirement::TokenPrefix(prefix) => tokens.iter().any(|token| token.starts_with(prefix)),
+        Requirement::Keyword { field, value } => field.keyword(record) == *value,
+        Requirement::KeywordPrefix { field, value } => field.keyword(record).starts_with(value),
+    }
+}
+
+fn indexed(record: &Record) -> HashSet<String> {
+    let mut tokens = HashSet::new();
+    index_text(record, |token| {
+        tokens.insert(token.to_owned());
+    });
+    tokens
+}
+
+fn unsatisfied(query: &Query, record: &Record) -> Option<Requirement> {
+    let tokens = indexed(record);
+    query.required().into_iter().find(|requirement| !satisfies(requirement, &tokens, record))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_query_survives_its_text(query in query()) {
+        let text = query.to_string();
+        prop_assert_eq!(text.parse::<Query>(), Ok(query), "{}", text);
+    }
+
+    #[test]
+    fn any_text_that_parses_survives_and_any_error_points_into_it(text in "([a-z]{1,2}|[-:\"*\\\\/() <>.é@]|AND |OR |NOT |level:|number:|err){0,12}") {
+        match text.parse::<Query>() {
+            Ok(query) => prop_assert_eq!(query.to_string().parse(), Ok(query)),
+            Err(error) => prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error),
+        }
+    }
+
+    #[test]
+    fn the_index_never_hides_a_match(record in record(), query in query()) {
+        if query.matches(&record) {
+            prop_assert_eq!(unsatisfied(&query, &record), None, "{} on {:?}", query, record);
+        }
+    }
+
+    #[test]
+    fn the_index_never_hides_what_was_taken_from_the_record((record, query) in record().prop_flat_map(|record| (Just(record.clone()), query_of(&record)))) {
+        prop_assert!(query.matches(&record), "{} on {:?}", query, record);
+        prop_assert_eq!(unsatisfied(&query, &record), None, "{} on {:?}", query, record);
+    }
+
+    #[test]
+    fn the_index_has_the_tokens_of_the_line_and_of_every_field(record in record()) {
+        let mut expected: HashSet<String> = text::token_list(&record.raw).into_iter().collect();
+        for (name, value) in &record.fields {
+            expected.extend(text::token_list(name));
+            expected.extend(text::token_list(&value.text()));
+            if let Some(number) = value::Number::of(&value.text()) {
+                expected.extend(text::token_list(&number.canonical()));
+            }
+        }
+        prop_assert_eq!(indexed(&record), expected);
+    }
+
+    #[test]
+    fn terms_are_all_needed_and_a_dash_turns_one_round(record in record(), a in term(), b in term()) {
+        let matches = |text: String| parsed(&text).matches(&record);
+        prop_assert_eq!(matches(format!("{a} AND {b}")), matches(a.to_string()) && matches(b.to_string()));
+        if !matches!(a, Expr::Not(_)) {
+            prop_assert_eq!(matches(format!("-{a}")), !matches(a.to_string()));
+            prop_assert_eq!(matches(format!("NOT {a}")), !matches(a.to_string()));
+        }
+    }
+}

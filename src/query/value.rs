@@ -1,0 +1,219 @@
+//! What a field is tested for: from a query's value to yes or no for a record's value.
+
+use std::fmt::{self, Write};
+
+use crate::record::FieldValue;
+use crate::text;
+
+/// What the value of a field has to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// There is one.
+    Present,
+    /// This value.
+    Equals(Value),
+    /// One that begins with this text, in any case.
+    Prefix(String),
+}
+
+impl Test {
+    /// Whether the value passes.
+    pub fn accepts(&self, value: &FieldValue) -> bool {
+        match (self, value) {
+            (Self::Present, _) => true,
+            (Self::Equals(wanted), FieldValue::Integer(value)) => {
+                wanted.number.is_some_and(|number| number.equals(Number::Integer((*value).into())))
+            }
+            (Self::Equals(wanted), FieldValue::Float(value)) if value.is_finite() => {
+                wanted.number.is_some_and(|number| number.equals(Number::Float(*value)))
+            }
+            _ => with_text(value, |text| self.accepts_text(text)),
+        }
+    }
+
+    /// Whether the text passes.
+    pub fn accepts_text(&self, text: &str) -> bool {
+        match self {
+            Self::Present => true,
+            Self::Equals(wanted) => {
+                text::eq_fold(&wanted.text, text)
+                    || wanted.number.is_some_and(|number| Number::of(text).is_some_and(|other| number.equals(other)))
+            }
+            Self::Prefix(prefix) => text::starts_with_fold(text, prefix),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Present => f.write_str("*"),
+            Self::Equals(value) => super::write_quoted(f, &value.text),
+            Self::Prefix(prefix) => {
+                super::write_quoted(f, prefix)?;
+                f.write_str("*")
+            }
+        }
+    }
+}
+
+/// A value to be equal to: in any case as a text, and by size where both are numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    text: String,
+    number: Option<Number>,
+}
+
+impl Value {
+    /// The value that this text is.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { number: Number::of(&text), text }
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn number(&self) -> Option<Number> {
+        self.number
+    }
+}
+
+/// A finite number; whole ones are compared exactly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Number {
+    Integer(i128),
+    Float(f64),
+}
+
+impl Number {
+    /// The number that the whole text is.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        // Most texts are none; this also keeps out "infinity" and "nan".
+        if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
+            return None;
+        }
+        if let Ok(value) = text.parse() {
+            return Some(Self::Integer(value));
+        }
+        text.parse().ok().filter(|value: &f64| value.is_finite()).map(Self::Float)
+    }
+
+    fn as_float(self) -> f64 {
+        match self {
+            Self::Integer(value) => value as f64,
+            Self::Float(value) => value,
+        }
+    }
+
+    fn equals(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Integer(a), Self::Integer(b)) => a == b,
+            // Equality of values that were written down, not of results that were computed.
+            #[allow(clippy::float_cmp)]
+            (a, b) => a.as_float() == b.as_float(),
+        }
+    }
+
+    /// One text for all numbers that are equal to this one.
+    pub(super) fn canonical(self) -> String {
+        // Adding zero turns -0 into 0, which it is equal to.
+        (self.as_float() + 0.0).to_string()
+    }
+}
+
+/// Calls `f` with the value's canonical text, as [`FieldValue::text`] has it, without allocating.
+pub(super) fn with_text<R>(value: &FieldValue, f: impl FnOnce(&str) -> R) -> R {
+    match value {
+        FieldValue::Text(text) => f(text),
+        FieldValue::Bool(true) => f("true"),
+        FieldValue::Bool(false) => f("false"),
+        FieldValue::Integer(value) => with_display::<20, R>(value, f),
+        // The longest is the smallest normal number, at about 330 digits.
+        FieldValue::Float(value) => with_display::<400, R>(value, f),
+    }
+}
+
+fn with_display<const N: usize, R>(value: &impl fmt::Display, f: impl FnOnce(&str) -> R) -> R {
+    let mut text = Stack { bytes: [0; N], used: 0 };
+    match write!(text, "{value}") {
+        Ok(()) => f(std::str::from_utf8(&text.bytes[..text.used]).expect("made of whole texts")),
+        Err(fmt::Error) => f(&value.to_string()),
+    }
+}
+
+/// A text on the stack; writing fails when it is full.
+struct Stack<const N: usize> {
+    bytes: [u8; N],
+    used: usize,
+}
+
+impl<const N: usize> Write for Stack<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.used + text.len();
+        self.bytes.get_mut(self.used..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.used = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(wanted: &str, value: &FieldValue, expected: bool) {
+        assert_eq!(Test::Equals(Value::new(wanted)).accepts(value), expected, "{wanted} = {value:?}");
+    }
+
+    #[test]
+    fn equal_as_text_in_any_case_or_as_numbers() {
+        let text = |text: &str| FieldValue::Text(text.into());
+        check("Bob", &text("bOB"), true);
+        check("ÄÖ", &text("äö"), true);
+        check("bob", &text("bobby"), false);
+        check("true", &FieldValue::Bool(true), true);
+        check("1", &FieldValue::Bool(true), false);
+        check("500", &FieldValue::Integer(500), true);
+        check("5e2", &FieldValue::Integer(500), true);
+        check("1.50", &FieldValue::Float(1.5), true);
+        check("1.50", &text("1.5"), true);
+        check("0500", &text("5e2"), true);
+        check("-0", &text("0.0"), true);
+        check("inf", &text("Inf"), true);
+        check("inf", &text("infinity"), false);
+        check("1e999", &FieldValue::Float(f64::INFINITY), false);
+        check("9007199254740993", &FieldValue::Integer(9_007_199_254_740_992), false);
+        check("18446744073709551615", &text("18446744073709551615"), true);
+        check("", &text(""), true);
+        check("0", &text(""), false);
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_on_the_stack_is_the_canonical_one(integer: i64, float: f64) {
+            for value in [FieldValue::Integer(integer), FieldValue::Float(float), FieldValue::Float(float.recip())] {
+                prop_assert!(with_text(&value, |text| text == value.text()), "{:?}", value);
+            }
+        }
+
+        #[test]
+        fn equal_numbers_have_one_text(a in "[-+]?[0-9]{0,3}(\\.[0-9]{0,2}0?)?(e[0-2])?", b in "[-+]?[0-9]{0,3}(\\.[0-9]{0,2}0?)?(e[0-2])?") {
+            if let (Some(a), Some(b)) = (Number::of(&a), Number::of(&b)) {
+                prop_assert_eq!(a.equals(b), a.canonical() == b.canonical());
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_floats_fit_the_stack() {
+        for value in [f64::MIN, f64::MIN_POSITIVE, -5e-324, f64::NAN, f64::NEG_INFINITY] {
+            let value = FieldValue::Float(value);
+            assert_eq!(with_text(&value, str::to_owned), value.text());
+        }
+    }
+}

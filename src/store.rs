@@ -1,0 +1,266 @@
+//! OUTPUT the index: append, commit with cursors, search, retention.
+//!
+//! One thread of its own writes ([`writer`]); searches read what is committed and what is not
+//! alike. A record is in memory until the commit that makes it durable has succeeded, so a full
+//! disk loses nothing: the writer stops taking records and the engine keeps the rest.
+
+mod ledger;
+mod partition;
+mod retention;
+mod schema;
+mod search;
+mod writer;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+pub use search::{Order, Page, SearchRequest};
+
+use crate::config::{RetentionConfig, StoreConfig};
+use crate::record::{Batch, Checkpoint, Container, ContainerId, Fields, Record};
+use ledger::Ledger;
+use partition::{Key, Partition};
+
+/// Batches on their way to the writer, of at most about 64 KiB each; a full queue makes the
+/// source wait.
+const QUEUE_BATCHES: usize = 32;
+
+/// What goes wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory cannot be used.
+    #[error("{path}: {source}")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process writes there.
+    #[error("{0} is in use by another foghorn")]
+    InUse(PathBuf),
+    /// The index.
+    #[error("the index failed: {0}")]
+    Index(#[from] tantivy::TantivyError),
+    /// Files.
+    #[error("the index's files failed: {0}")]
+    Io(#[from] io::Error),
+    /// There is not enough space to write safely.
+    #[error("the disk is full: {free_bytes} bytes are free, and {wanted_bytes} are wanted")]
+    DiskFull {
+        /// What is free.
+        free_bytes: u64,
+        /// What the next commit may take.
+        wanted_bytes: u64,
+    },
+}
+
+/// How the store is doing.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StoreStatus {
+    /// Why no records are taken; none while they are.
+    pub paused: Option<String>,
+    /// Partitions that were set aside since the start, and why.
+    pub damaged: Vec<String>,
+    /// Bytes of all partitions.
+    pub size_bytes: u64,
+    /// Records of all partitions, those in memory included.
+    pub records: u64,
+    /// How many partitions there are.
+    pub partitions: usize,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Commits that failed since the start.
+    pub failed_commits: u64,
+    /// Records not stored because they were older than the retention when they arrived.
+    pub too_old_records: u64,
+    /// Bytes free on the store's file system, and its size.
+    pub filesystem_bytes: (u64, u64),
+}
+
+/// How far a container's records are durable.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Durability {
+    /// The time of the last durable record.
+    pub durable_ns: Option<i64>,
+    /// The time of the last record taken.
+    pub taken_ns: Option<i64>,
+}
+
+/// Makes the structured fields of a stored line again.
+pub type ReadFields = fn(&str) -> Fields;
+
+/// What readers see: replaced under one lock, so a record is either in memory or committed.
+struct Visible {
+    partitions: BTreeMap<Key, Arc<Partition>>,
+    memory: Vec<Arc<[Record]>>,
+}
+
+struct Shared {
+    root: PathBuf,
+    visible: RwLock<Visible>,
+    status: Mutex<StoreStatus>,
+    durability: Mutex<HashMap<ContainerId, Durability>>,
+    read_fields: ReadFields,
+}
+
+impl Shared {
+    fn visible(&self) -> RwLockReadGuard<'_, Visible> {
+        self.visible.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn visible_mut(&self) -> RwLockWriteGuard<'_, Visible> {
+        self.visible.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self) -> MutexGuard<'_, StoreStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn durability(&self) -> MutexGuard<'_, HashMap<ContainerId, Durability>> {
+        self.durability.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves a partition out of the way, where a person can look at it.
+    fn set_aside(&self, path: &Path, reason: &str) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let aside = self.root.join("damaged");
+        let target = (0..).map(|n| aside.join(format!("{name}-{n}"))).find(|target| !target.exists());
+        let moved = fs::create_dir_all(&aside).and_then(|()| fs::rename(path, target.unwrap_or(aside)));
+        if let Err(error) = moved {
+            error!(partition = name, %error, "a damaged partition could not be set aside");
+        }
+        warn!(partition = name, reason, "a damaged partition was set aside");
+        self.status().damaged.push(format!("{name}: {reason}"));
+    }
+}
+
+/// Reads the store; cloning is cheap.
+#[derive(Clone)]
+pub struct StoreReader {
+    shared: Arc<Shared>,
+}
+
+impl StoreReader {
+    /// How the store is doing.
+    pub fn status(&self) -> StoreStatus {
+        let mut status = self.shared.status().clone();
+        let visible = self.shared.visible();
+        status.partitions = visible.partitions.len();
+        status.records = visible.partitions.values().map(|p| p.record_count()).sum::<u64>()
+            + visible.memory.iter().map(|batch| batch.len() as u64).sum::<u64>();
+        status.filesystem_bytes = retention::filesystem_bytes(&self.shared.root).unwrap_or_default();
+        status
+    }
+
+    /// How far each container's records are durable.
+    pub fn durability(&self) -> HashMap<ContainerId, Durability> {
+        self.shared.durability().clone()
+    }
+
+    /// Finds records. Blocks for as long as the request allows: call it on a thread that may.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`] where the index cannot be read.
+    pub fn search(&self, request: &SearchRequest) -> Result<Page, StoreError> {
+        search::search(&self.shared, request)
+    }
+}
+
+/// The open store: its writer, and what was found in it.
+pub struct Store {
+    shared: Arc<Shared>,
+    sender: mpsc::Sender<Batch>,
+    thread: JoinHandle<()>,
+    /// Where reading resumes for each container, as it was committed last.
+    pub resumable: HashMap<ContainerId, (Container, Checkpoint)>,
+}
+
+impl Store {
+    /// Opens the store at `config.path`, or makes it, and starts its thread. Damaged partitions
+    /// are set aside: they never keep Foghorn from starting.
+    ///
+    /// # Errors
+    /// [`StoreError::Directory`] where the directory cannot be used, and [`StoreError::InUse`].
+    pub fn open(config: &StoreConfig, retention: &RetentionConfig, read_fields: ReadFields) -> Result<Self, StoreError> {
+        let root = config.path.join("index");
+        let directory = |source| StoreError::Directory { path: root.clone(), source };
+        fs::create_dir_all(&root).map_err(directory)?;
+        let lock = File::options().create(true).write(true).truncate(false).open(root.join("lock")).map_err(directory)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(root)),
+            Err(TryLockError::Error(source)) => return Err(directory(source)),
+        }
+        let shared = Arc::new(Shared {
+            root: root.clone(),
+            visible: RwLock::new(Visible { partitions: BTreeMap::new(), memory: Vec::new() }),
+            status: Mutex::default(),
+            durability: Mutex::default(),
+            read_fields,
+        });
+        let ledger = open_partitions(&shared).map_err(directory)?;
+        shared.status().size_bytes = shared.visible().partitions.values().map(|p| p.size_bytes()).sum();
+        let (sender, receiver) = mpsc::channel(QUEUE_BATCHES);
+        let writer = writer::Writer::new(Arc::clone(&shared), config, retention, ledger.clone(), lock);
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new().name("store".into()).spawn(move || writer.run(&runtime, receiver))?;
+        Ok(Self { shared, sender, thread, resumable: ledger.into_entries() })
+    }
+
+    /// A handle to read with.
+    pub fn reader(&self) -> StoreReader {
+        StoreReader { shared: Arc::clone(&self.shared) }
+    }
+
+    /// A handle to append with: blocks while the store is behind, or paused.
+    pub fn appender(&self) -> mpsc::Sender<Batch> {
+        self.sender.clone()
+    }
+
+    /// Waits until everything appended is durable, or cannot be made so. Every other appender has
+    /// to be gone.
+    pub fn close(self) {
+        drop(self.sender);
+        if self.thread.join().is_err() {
+            error!("the store's thread failed");
+        }
+    }
+}
+
+/// Opens what there is; answers the newest cursors.
+fn open_partitions(shared: &Shared) -> io::Result<Ledger> {
+    let mut newest = Ledger::default();
+    for entry in fs::read_dir(&shared.root)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if name.starts_with(".new-") {
+            fs::remove_dir_all(&path)?;
+            continue;
+        }
+        let Some(key) = Key::from_name(name) else { continue };
+        if path.join(retention::DAMAGED_MARK).exists() {
+            shared.set_aside(&path, "its checksums were found wrong");
+            continue;
+        }
+        let opened = Partition::open(&path, key).and_then(|partition| Ok((partition.ledger()?, partition)));
+        match opened {
+            Ok((ledger, partition)) => {
+                if let Some(ledger) = ledger.filter(|l| l.sequence > newest.sequence) {
+                    newest = ledger;
+                }
+                shared.visible_mut().partitions.insert(key, Arc::new(partition));
+            }
+            Err(reason) => shared.set_aside(&path, &reason),
+        }
+    }
+    Ok(newest)
+}

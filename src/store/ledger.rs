@@ -1,0 +1,89 @@
+//! The read cursors of all containers ↔ the payload of a commit.
+//!
+//! They are part of the commit that makes the records durable, so index and cursors can never
+//! disagree. Partitions commit one after the other; each payload says what holds once this
+//! partition and all older ones of the same round are durable, and the highest `sequence` counts.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Checkpoint, Container, ContainerId};
+
+/// The version of the payload's form.
+const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    container: Container,
+    checkpoint: Checkpoint,
+}
+
+/// Where reading resumes for every container, as of one commit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Ledger {
+    version: u32,
+    /// Rises with every commit of any partition.
+    pub sequence: u64,
+    entries: Vec<Entry>,
+}
+
+impl Ledger {
+    /// Notes a container's checkpoint, or forgets the container.
+    pub(super) fn apply(&mut self, container: &Container, checkpoint: &Checkpoint) {
+        let place = self.entries.iter().position(|e| e.container.id == container.id);
+        match (place, checkpoint.forget) {
+            (Some(at), true) => {
+                self.entries.swap_remove(at);
+            }
+            (None, true) => {}
+            (Some(at), false) => {
+                let entry = &mut self.entries[at];
+                if entry.container != *container {
+                    entry.container = container.clone();
+                }
+                entry.checkpoint = *checkpoint;
+            }
+            (None, false) => self.entries.push(Entry { container: container.clone(), checkpoint: *checkpoint }),
+        }
+    }
+
+    pub(super) fn to_payload(&self) -> String {
+        let ledger = Self { version: VERSION, ..self.clone() };
+        serde_json::to_string(&ledger).expect("a ledger has only text keys and finite numbers")
+    }
+
+    /// Reads a payload; an error says what is wrong with it.
+    pub(super) fn from_payload(payload: &str) -> Result<Self, String> {
+        let ledger: Self = serde_json::from_str(payload).map_err(|e| format!("its cursors cannot be read: {e}"))?;
+        if ledger.version == VERSION { Ok(ledger) } else { Err(format!("its cursors have version {}, expected {VERSION}", ledger.version)) }
+    }
+
+    pub(super) fn into_entries(self) -> HashMap<ContainerId, (Container, Checkpoint)> {
+        self.entries.into_iter().map(|e| (e.container.id.clone(), (e.container, e.checkpoint))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{ContainerCursor, Position, StreamCursor};
+
+    #[test]
+    fn a_ledger_survives_its_payload() {
+        let container = |id: &str| Container { id: ContainerId::new(id), name: id.into(), project: "p".into(), service: "s".into(), number: 1 };
+        let last = Some(Position { time_ns: 1_795_233_566_123_456_789, ordinal: 2 });
+        let cursor = ContainerCursor { stderr: StreamCursor { last, open: true, high_ns: Some(5) }, ..ContainerCursor::default() };
+        let checkpoint = Checkpoint { cursor, first_seen_ns: 7, complete: true, forget: false, urgent: false };
+        let mut ledger = Ledger { sequence: 9, ..Ledger::default() };
+        ledger.apply(&container("a"), &checkpoint);
+        ledger.apply(&container("b"), &checkpoint);
+        ledger.apply(&container("a"), &Checkpoint { forget: true, ..checkpoint });
+        let read = Ledger::from_payload(&ledger.to_payload()).unwrap();
+        assert_eq!(read.sequence, 9);
+        let entries = read.into_entries();
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[&ContainerId::new("b")], (container("b"), checkpoint));
+        assert!(Ledger::from_payload("{}").is_err());
+    }
+}

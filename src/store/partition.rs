@@ -1,0 +1,292 @@
+//! A day's records → one tantivy index in a directory of its own.
+//!
+//! Segments are made here, not by tantivy's writer queue, and merged when this file says so: only
+//! neighbours in time are merged, so a segment covers a short time and a search for the newest
+//! records opens few of them.
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tantivy::directory::MmapDirectory;
+use tantivy::index::SegmentId;
+use tantivy::indexer::{AddOperation, IndexWriterOptions, NoMergePolicy, SegmentWriter};
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument};
+
+use super::schema::{self, Fields, RecordDocument};
+use super::{StoreError, ledger::Ledger};
+use crate::record::{DAY_NS, Record};
+
+/// Memory for the postings of one segment; a commit's records fit by far.
+const SEGMENT_MEMORY_BYTES: usize = 256 << 20;
+/// What tantivy wants for a worker that is never used.
+const WORKER_MEMORY_BYTES: usize = 15_000_000;
+/// So many neighbours of one size class are merged into one.
+const MERGE_FACTOR: usize = 16;
+/// No segment grows beyond this many records by merging.
+const MAX_MERGED_RECORDS: u32 = 1_000_000;
+
+/// Which partition: a UTC day, and a number from 0 where the day has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key {
+    /// Days since the epoch.
+    pub day: i64,
+    pub part: u32,
+}
+
+impl Key {
+    pub(super) fn of_time(time_ns: i64) -> Self {
+        Self { day: time_ns.div_euclid(DAY_NS), part: 0 }
+    }
+
+    /// `2026-11-21`, or `2026-11-21.001`.
+    pub(super) fn name(self) -> String {
+        let date = chrono::DateTime::from_timestamp_nanos(self.day * DAY_NS).format("%Y-%m-%d");
+        if self.part == 0 { date.to_string() } else { format!("{date}.{:03}", self.part) }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        let (date, part) = match name.split_once('.') {
+            Some((date, part)) => (date, part.parse().ok().filter(|&p| p > 0)?),
+            None => (name, 0),
+        };
+        let date = chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
+        Some(Self { day: date.and_hms_opt(0, 0, 0)?.and_utc().timestamp().div_euclid(86_400), part })
+    }
+}
+
+/// One partition, open for reading; for writing, too, while its day is being written.
+pub(super) struct Partition {
+    pub key: Key,
+    pub path: PathBuf,
+    index: Index,
+    reader: IndexReader,
+    fields: Fields,
+}
+
+impl Partition {
+    /// Opens a partition that exists, and every segment in it.
+    pub(super) fn open(path: &Path, key: Key) -> Result<Self, String> {
+        let open = || {
+            let index = schema::open(MmapDirectory::open(path)?)?;
+            let (schema, fields) = schema::schema();
+            if index.schema() != schema {
+                return Err(tantivy::TantivyError::SchemaError("it was written by another version of foghorn".into()));
+            }
+            Self::new(index, path, key, fields)
+        };
+        // Damaged files can panic instead of failing.
+        match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(Ok(partition)) => Ok(partition),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("reading it failed".into()),
+        }
+    }
+
+    /// Makes an empty partition; it appears whole or not at all.
+    pub(super) fn create(root: &Path, key: Key) -> Result<Self, StoreError> {
+        let path = root.join(key.name());
+        let temporary = root.join(format!(".new-{}", key.name()));
+        if temporary.exists() {
+            fs::remove_dir_all(&temporary)?;
+        }
+        fs::create_dir_all(&temporary)?;
+        let (_, fields) = schema::schema();
+        drop(schema::builder().create_in_dir(&temporary)?);
+        fs::rename(&temporary, &path)?;
+        sync_directory(root)?;
+        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(tantivy::TantivyError::from)?)?, &path, key, fields)?)
+    }
+
+    fn new(index: Index, path: &Path, key: Key, fields: Fields) -> tantivy::Result<Self> {
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(4).try_into()?;
+        Ok(Self { key, path: path.to_owned(), index, reader, fields })
+    }
+
+    pub(super) fn fields(&self) -> Fields {
+        self.fields
+    }
+
+    pub(super) fn searcher(&self) -> Searcher {
+        self.reader.searcher()
+    }
+
+    /// Shows what was committed to searches that begin from now on.
+    pub(super) fn reload(&self) -> Result<(), StoreError> {
+        Ok(self.reader.reload()?)
+    }
+
+    pub(super) fn record_count(&self) -> u64 {
+        self.searcher().num_docs()
+    }
+
+    /// The cursors of the last commit; none before the first.
+    pub(super) fn ledger(&self) -> Result<Option<Ledger>, String> {
+        let metas = self.index.load_metas().map_err(|e| e.to_string())?;
+        metas.payload.as_deref().map(Ledger::from_payload).transpose()
+    }
+
+    /// Reads every file and compares its checksum; answers the damaged ones.
+    pub(super) fn damaged_files(&self) -> Vec<PathBuf> {
+        match catch_unwind(AssertUnwindSafe(|| self.index.validate_checksum())) {
+            Ok(Ok(files)) => files.into_iter().collect(),
+            _ => vec![self.path.clone()],
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> u64 {
+        directory_bytes(&self.path)
+    }
+
+    pub(super) fn writer(&self) -> Result<PartitionWriter, StoreError> {
+        let options = IndexWriterOptions::builder()
+            .memory_budget_per_thread(WORKER_MEMORY_BYTES)
+            .num_worker_threads(1)
+            .num_merge_threads(1)
+            .build();
+        let writer: IndexWriter<TantivyDocument> = self.index.writer_with_options(options)?;
+        writer.set_merge_policy(Box::new(NoMergePolicy));
+        Ok(PartitionWriter { writer, fields: self.fields })
+    }
+}
+
+/// A record of a batch, without moving it.
+#[derive(Clone, Debug)]
+pub(super) struct RecordAt {
+    pub batch: Arc<[Record]>,
+    pub index: usize,
+}
+
+impl RecordAt {
+    pub(super) fn record(&self) -> &Record {
+        &self.batch[self.index]
+    }
+}
+
+/// Writes one partition. After any error it has to be dropped: tantivy's writer would go on over
+/// missing records.
+pub(super) struct PartitionWriter {
+    writer: IndexWriter<TantivyDocument>,
+    fields: Fields,
+}
+
+impl PartitionWriter {
+    /// Makes `records` durable together with `ledger`, or neither.
+    pub(super) fn commit(&mut self, records: &mut [RecordAt], ledger: &Ledger) -> Result<(), StoreError> {
+        if !records.is_empty() {
+            // Similar lines side by side compress better.
+            records.sort_by(|a, b| {
+                let (a, b) = (a.record(), b.record());
+                (&a.container.service, a.time_ns()).cmp(&(&b.container.service, b.time_ns()))
+            });
+            let segment = self.writer.new_segment();
+            let mut segment_writer = SegmentWriter::for_segment(SEGMENT_MEMORY_BYTES, segment.clone())?;
+            for at in records.iter() {
+                let document = RecordDocument::new(&at.batch, at.index, self.fields);
+                segment_writer.add_document(AddOperation { opstamp: 0, document })?;
+            }
+            let count = segment_writer.max_doc();
+            segment_writer.finalize()?;
+            let segment = segment.with_max_doc(count);
+            let meta = segment.meta().clone();
+            meta.untrack_temp_docstore();
+            self.writer.add_segment(meta)?;
+        }
+        let mut commit = self.writer.prepare_commit()?;
+        commit.set_payload(&ledger.to_payload());
+        commit.commit()?;
+        Ok(())
+    }
+
+    /// Starts to merge neighbours where there are enough of them; the answer waits for the end.
+    pub(super) fn start_merge(&mut self, partition: &Partition) -> Option<tantivy::FutureResult<Option<tantivy::SegmentMeta>>> {
+        let mut segments: Vec<(i64, SegmentId, u32)> = partition
+            .searcher()
+            .segment_readers()
+            .iter()
+            .filter_map(|reader| Some((time_range(reader)?.0, reader.segment_id(), reader.num_docs())))
+            .collect();
+        segments.sort_by_key(|segment| segment.0);
+        let sizes: Vec<u32> = segments.iter().map(|segment| segment.2).collect();
+        let run = merge_candidates(&sizes)?;
+        let ids: Vec<SegmentId> = segments[run].iter().map(|segment| segment.1).collect();
+        Some(self.writer.merge(&ids))
+    }
+
+    pub(super) fn collect_garbage(&self) {
+        // Files of a failed write stay until the next time at worst.
+        drop(self.writer.garbage_collect_files().wait());
+    }
+}
+
+/// Which neighbours to merge, oldest first: a run of at least [`MERGE_FACTOR`] of one size class
+/// or smaller, where a class is a power of the factor. So a record is merged once a class.
+fn merge_candidates(sizes: &[u32]) -> Option<std::ops::Range<usize>> {
+    let class = |size: u32| size.max(1).ilog2() / MERGE_FACTOR.ilog2();
+    let largest = class(MAX_MERGED_RECORDS);
+    for limit in 0..=largest {
+        let mut start = 0;
+        let mut total = 0_u32;
+        for (at, &size) in sizes.iter().enumerate() {
+            total = total.saturating_add(size);
+            if class(size) > limit || total > MAX_MERGED_RECORDS {
+                if class(size) > limit {
+                    (start, total) = (at + 1, 0);
+                } else {
+                    (start, total) = (at, size);
+                }
+                continue;
+            }
+            if at + 1 - start >= MERGE_FACTOR {
+                return Some(start..at + 1);
+            }
+        }
+    }
+    None
+}
+
+/// The earliest and the latest time in a segment; none in an empty one.
+pub(super) fn time_range(reader: &SegmentReader) -> Option<(i64, i64)> {
+    let times = reader.fast_fields().date("time").ok()?;
+    (reader.num_docs() > 0).then(|| (times.min_value().into_timestamp_nanos(), times.max_value().into_timestamp_nanos()))
+}
+
+pub(super) fn directory_bytes(path: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(path) else { return 0 };
+    entries.flatten().filter_map(|entry| entry.metadata().ok()).filter(fs::Metadata::is_file).map(|m| m.len()).sum()
+}
+
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_its_name() {
+        for (key, name) in [(Key { day: 20_778, part: 0 }, "2026-11-21"), (Key { day: 20_778, part: 12 }, "2026-11-21.012")] {
+            assert_eq!(key.name(), name);
+            assert_eq!(Key::from_name(name), Some(key));
+        }
+        for name in ["lost+found", "2026-13-01", "2026-11-21.000", "2026-11-21.x", ".new-2026-11-21"] {
+            assert_eq!(Key::from_name(name), None, "{name}");
+        }
+        assert_eq!(Key::of_time(DAY_NS - 1).day, 0);
+        assert_eq!(Key::of_time(-1).day, -1);
+    }
+
+    #[test]
+    fn neighbours_of_one_class_are_merged_and_large_ones_left_alone() {
+        assert_eq!(merge_candidates(&[100; 15]), None);
+        assert_eq!(merge_candidates(&[100; 20]), Some(0..16));
+        assert_eq!(merge_candidates(&[[1_000_000].as_slice(), &[100; 16]].concat()), Some(1..17));
+        assert_eq!(merge_candidates(&[[100; 8].as_slice(), &[900_000], &[100; 8]].concat()), None);
+        // Beyond the cap nothing is merged, however many there are.
+        assert_eq!(merge_candidates(&[100_000; 40]), None);
+        assert_eq!(merge_candidates(&[25_000; 16]), Some(0..16));
+    }
+}

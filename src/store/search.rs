@@ -1,0 +1,399 @@
+//! A query, a time range and a place → a page of records, in the order of all records.
+//!
+//! The index narrows, the query decides: postings and time find candidates, and each candidate is
+//! read and matched by the same evaluator that live tail uses. Segments are visited in the order
+//! of time and left out where they cannot hold anything better than what was found.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tantivy::columnar::{Column, StrColumn};
+use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption, Value as _};
+use tantivy::{DateTime, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader, TERMINATED, TantivyDocument, Term};
+
+use super::partition::{Partition, time_range};
+use super::schema::Fields;
+use super::{Shared, StoreError};
+use crate::query::{BuiltinField, Query, Requirement};
+use crate::record::{Container, ContainerId, Kind, Level, Position, Record, RecordId, Stream};
+
+/// Which end first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The latest record first.
+    NewestFirst,
+    /// The earliest record first.
+    OldestFirst,
+}
+
+/// What to look for.
+#[derive(Clone, Debug)]
+pub struct SearchRequest {
+    /// What a record must match.
+    pub query: Query,
+    /// The earliest time, inclusive.
+    pub from_ns: Option<i64>,
+    /// The latest time, exclusive.
+    pub to_ns: Option<i64>,
+    /// Which end first.
+    pub order: Order,
+    /// The last record of the page before; the page begins behind it.
+    pub after: Option<RecordId>,
+    /// The most records to answer with.
+    pub limit: usize,
+    /// When to stop and answer with what was found.
+    pub deadline: Instant,
+}
+
+/// Records, and whether they are all there is.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// In the order asked for.
+    pub records: Vec<Record>,
+    /// There are more behind the last one.
+    pub has_more: bool,
+    /// The deadline came first: matching records may be missing from the page.
+    pub is_partial: bool,
+}
+
+/// Times as numbers that fall in the order asked for: the best first, the greatest best.
+#[derive(Clone, Copy)]
+struct Rank(Order);
+
+impl Rank {
+    fn of_time(self, time_ns: i64) -> i64 {
+        match self.0 {
+            Order::NewestFirst => time_ns,
+            // The complement turns the order round and never overflows.
+            Order::OldestFirst => !time_ns,
+        }
+    }
+
+    fn is_better(self, a: &RecordId, b: &RecordId) -> bool {
+        match self.0 {
+            Order::NewestFirst => a > b,
+            Order::OldestFirst => a < b,
+        }
+    }
+}
+
+/// The best records so far, at most one more than asked for.
+struct Best<'a> {
+    request: &'a SearchRequest,
+    rank: Rank,
+    found: Vec<(RecordId, Record)>,
+}
+
+impl Best<'_> {
+    /// Room for the page and the one record that tells that there are more.
+    fn room(&self) -> usize {
+        self.request.limit + 1
+    }
+
+    /// Nothing ranked below this can still be taken; none while there is room.
+    fn floor(&self) -> Option<i64> {
+        (self.found.len() >= self.room()).then(|| self.found.last().map(|(id, _)| self.rank.of_time(id.time_ns))).flatten()
+    }
+
+    fn offer(&mut self, record: Record) {
+        let id = record.id();
+        let request = self.request;
+        if request.after.as_ref().is_some_and(|after| !self.rank.is_better(after, &id)) || !request.query.matches(&record) {
+            return;
+        }
+        let at = self.found.partition_point(|(other, _)| self.rank.is_better(other, &id));
+        if at < self.room() {
+            self.found.insert(at, (id, record));
+            self.found.truncate(self.room());
+        }
+    }
+}
+
+/// The ranks that are still of interest, both inclusive.
+#[derive(Clone, Copy)]
+struct Window {
+    low: i64,
+    high: i64,
+}
+
+pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, StoreError> {
+    let rank = Rank(request.order);
+    let mut window = Window { low: i64::MIN, high: i64::MAX };
+    let (first_ns, last_ns) = (request.from_ns.unwrap_or(i64::MIN), request.to_ns.map_or(i64::MAX, |t| t.saturating_sub(1)));
+    if first_ns > last_ns || request.limit == 0 {
+        return Ok(Page::default());
+    }
+    let (a, b) = (rank.of_time(first_ns), rank.of_time(last_ns));
+    (window.low, window.high) = (a.min(b), a.max(b));
+    if let Some(after) = &request.after {
+        window.high = window.high.min(rank.of_time(after.time_ns));
+    }
+
+    // One look at memory and index together: a record is in exactly one of them.
+    let (memory, searchers): (Vec<_>, Vec<_>) = {
+        let visible = shared.visible();
+        let searchers = visible.partitions.values().map(|p| (Arc::clone(p), p.searcher())).collect();
+        (visible.memory.clone(), searchers)
+    };
+    let mut best = Best { request, rank, found: Vec::new() };
+    for records in &memory {
+        for record in records.iter() {
+            let place = rank.of_time(record.time_ns());
+            if place >= window.low && place <= window.high && best.floor().is_none_or(|floor| place >= floor) {
+                best.offer(record.clone());
+            }
+        }
+    }
+
+    let mut segments: Vec<(Window, usize, SegmentOrdinal)> = Vec::new();
+    for (at, (_, searcher)) in searchers.iter().enumerate() {
+        for (ordinal, reader) in searcher.segment_readers().iter().enumerate() {
+            let Some((first_ns, last_ns)) = time_range(reader) else { continue };
+            let (a, b) = (rank.of_time(first_ns), rank.of_time(last_ns));
+            let span = Window { low: a.min(b), high: a.max(b) };
+            if span.high >= window.low && span.low <= window.high {
+                segments.push((span, at, ordinal as SegmentOrdinal));
+            }
+        }
+    }
+    segments.sort_by_key(|(span, ..)| std::cmp::Reverse(span.high));
+    let mut narrowed: HashMap<usize, Box<dyn TantivyQuery>> = HashMap::new();
+    let mut is_partial = false;
+    for (span, at, ordinal) in segments {
+        if best.floor().is_some_and(|floor| span.high < floor) {
+            break;
+        }
+        if Instant::now() >= request.deadline {
+            is_partial = true;
+            break;
+        }
+        let (partition, searcher) = &searchers[at];
+        let query = match narrowed.entry(at) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(narrow(&request.query, partition.fields())?),
+        };
+        let segment = Segment::open(shared, partition, searcher, ordinal)?;
+        is_partial |= segment.search(&**query, window, &mut best)?;
+    }
+    let has_more = best.found.len() > request.limit;
+    best.found.truncate(request.limit);
+    Ok(Page { records: best.found.into_iter().map(|(_, record)| record).collect(), has_more, is_partial })
+}
+
+/// What a record that matches certainly has, as a query of the index.
+fn narrow(query: &Query, fields: Fields) -> Result<Box<dyn TantivyQuery>, StoreError> {
+    let mut parts: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
+    for requirement in query.required() {
+        let part: Box<dyn TantivyQuery> = match requirement {
+            Requirement::Token(token) => term(fields.body, &token),
+            Requirement::TokenPrefix(prefix) => begins(fields.body, &prefix)?,
+            Requirement::Keyword { field, value } => match keyword_field(fields, field) {
+                Some(field) => term(field, &value),
+                None => continue,
+            },
+            Requirement::KeywordPrefix { field, value } => match keyword_field(fields, field) {
+                Some(field) => begins(field, &value)?,
+                None => continue,
+            },
+        };
+        parts.push((Occur::Must, part));
+    }
+    Ok(if parts.is_empty() { Box::new(AllQuery) } else { Box::new(ConstScoreQuery::new(Box::new(BooleanQuery::new(parts)), 1.0)) })
+}
+
+fn term(field: Field, text: &str) -> Box<dyn TantivyQuery> {
+    Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
+}
+
+fn begins(field: Field, prefix: &str) -> Result<Box<dyn TantivyQuery>, StoreError> {
+    Ok(Box::new(RegexQuery::from_pattern(&format!("{}(.|\\n)*", regex::escape(prefix)), field)?))
+}
+
+fn keyword_field(fields: Fields, field: BuiltinField) -> Option<Field> {
+    Some(match field {
+        BuiltinField::Container => fields.container,
+        BuiltinField::ContainerId => fields.container_id,
+        BuiltinField::Project => fields.project,
+        BuiltinField::Service => fields.service,
+        BuiltinField::Stream => fields.stream,
+        BuiltinField::Level => fields.level,
+        BuiltinField::Kind => fields.kind,
+        BuiltinField::Number => return None,
+    })
+}
+
+/// One segment, with the columns that make a record.
+struct Segment<'a> {
+    shared: &'a Shared,
+    fields: Fields,
+    searcher: &'a Searcher,
+    ordinal: SegmentOrdinal,
+    reader: &'a SegmentReader,
+    times: Column<DateTime>,
+    ordinals: Column<u64>,
+    numbers: Column<u64>,
+    truncated: Column<u64>,
+    container_ids: StrColumn,
+    containers: StrColumn,
+    projects: StrColumn,
+    services: StrColumn,
+    streams: StrColumn,
+    levels: StrColumn,
+    kinds: StrColumn,
+}
+
+impl<'a> Segment<'a> {
+    fn open(shared: &'a Shared, partition: &Partition, searcher: &'a Searcher, ordinal: SegmentOrdinal) -> Result<Self, StoreError> {
+        let reader = searcher.segment_reader(ordinal);
+        let fast = reader.fast_fields();
+        let text = |name: &str| -> tantivy::Result<StrColumn> {
+            fast.str(name)?.ok_or_else(|| tantivy::TantivyError::SchemaError(format!("the column {name} is missing")))
+        };
+        Ok(Self {
+            shared,
+            fields: partition.fields(),
+            searcher,
+            ordinal,
+            reader,
+            times: fast.date("time")?,
+            ordinals: fast.u64("ordinal")?,
+            numbers: fast.u64("number")?,
+            truncated: fast.u64("truncated")?,
+            container_ids: text("container_id")?,
+            containers: text("container")?,
+            projects: text("project")?,
+            services: text("service")?,
+            streams: text("stream")?,
+            levels: text("level")?,
+            kinds: text("kind")?,
+        })
+    }
+
+    /// Offers the segment's matching records, best first, until no further one can be taken.
+    /// Answers whether the deadline came first.
+    fn search(&self, query: &dyn TantivyQuery, window: Window, best: &mut Best<'_>) -> Result<bool, StoreError> {
+        let rank = best.rank;
+        let weight = query.weight(tantivy::query::EnableScoring::disabled_from_searcher(self.searcher))?;
+        let mut window = window;
+        let mut wanted = best.room() * 2;
+        loop {
+            if let Some(floor) = best.floor() {
+                window.low = window.low.max(floor);
+            }
+            // The best candidates: first how far down they reach, then all of them, because
+            // candidates of one time must not be told apart by chance.
+            let mut top = Top { ranks: std::collections::BinaryHeap::new(), wanted };
+            let mut matching = 0_usize;
+            let visit = |take: &mut dyn FnMut(DocId, i64)| -> Result<(), StoreError> {
+                let mut docs = weight.scorer(self.reader, 1.0)?;
+                let mut doc = docs.doc();
+                while doc != TERMINATED {
+                    if let Some(time) = self.times.first(doc) {
+                        let place = rank.of_time(time.into_timestamp_nanos());
+                        if place >= window.low && place <= window.high {
+                            take(doc, place);
+                        }
+                    }
+                    doc = docs.advance();
+                }
+                Ok(())
+            };
+            visit(&mut |_, place| {
+                matching += 1;
+                top.offer(place);
+            })?;
+            let lowest = if matching > wanted { top.lowest() } else { window.low };
+            let mut candidates = Vec::with_capacity(matching.min(wanted));
+            visit(&mut |doc, place| {
+                if place >= lowest {
+                    candidates.push((place, doc));
+                }
+            })?;
+            candidates.sort_unstable_by_key(|&(place, _)| std::cmp::Reverse(place));
+            let mut containers = HashMap::new();
+            for (count, &(place, doc)) in candidates.iter().enumerate() {
+                if best.floor().is_some_and(|floor| place < floor) {
+                    return Ok(false);
+                }
+                if count % 64 == 63 && Instant::now() >= best.request.deadline {
+                    return Ok(true);
+                }
+                best.offer(self.record(doc, &mut containers)?);
+            }
+            if lowest == window.low || lowest == i64::MIN {
+                return Ok(false);
+            }
+            window.high = lowest - 1;
+            wanted = wanted.saturating_mul(4);
+        }
+    }
+
+    fn record(&self, doc: DocId, containers: &mut HashMap<[u64; 2], Arc<Container>>) -> Result<Record, StoreError> {
+        let stored: TantivyDocument = self.searcher.doc(tantivy::DocAddress::new(self.ordinal, doc))?;
+        let text = |field| stored.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
+        let raw = text(self.fields.raw);
+        let extra = text(self.fields.extra);
+        let kind = if self.text(&self.kinds, doc)? == Kind::Gap.as_str() { Kind::Gap } else { Kind::Line };
+        let key = [&self.container_ids, &self.containers].map(|column| column.ords().first(doc).unwrap_or_default());
+        let container = match containers.get(&key) {
+            Some(container) => Arc::clone(container),
+            None => {
+                let container = Arc::new(Container {
+                    id: ContainerId::new(&self.text(&self.container_ids, doc)?),
+                    name: self.text(&self.containers, doc)?,
+                    project: self.text(&self.projects, doc)?,
+                    service: self.text(&self.services, doc)?,
+                    number: self.numbers.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
+                });
+                containers.insert(key, Arc::clone(&container));
+                container
+            }
+        };
+        let fields = if extra.is_empty() { (self.shared.read_fields)(raw) } else { serde_json::from_str(extra).unwrap_or_default() };
+        Ok(Record {
+            container,
+            stream: Stream::from_name(&self.text(&self.streams, doc)?).unwrap_or(Stream::Stdout),
+            position: Position {
+                time_ns: self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default(),
+                ordinal: self.ordinals.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
+            },
+            kind,
+            level: Level::from_name(&self.text(&self.levels, doc)?).unwrap_or_default(),
+            raw: raw.into(),
+            fields,
+            truncated: self.truncated.first(doc) == Some(1),
+        })
+    }
+
+    fn text(&self, column: &StrColumn, doc: DocId) -> Result<String, StoreError> {
+        let mut text = String::new();
+        if let Some(ord) = column.ords().first(doc) {
+            column.ord_to_str(ord, &mut text)?;
+        }
+        Ok(text)
+    }
+}
+
+/// The greatest of many ranks, kept in constant space.
+struct Top {
+    ranks: std::collections::BinaryHeap<std::cmp::Reverse<i64>>,
+    wanted: usize,
+}
+
+impl Top {
+    fn offer(&mut self, rank: i64) {
+        if self.ranks.len() < self.wanted {
+            self.ranks.push(std::cmp::Reverse(rank));
+        } else if let Some(mut lowest) = self.ranks.peek_mut() {
+            if rank > lowest.0 {
+                lowest.0 = rank;
+            }
+        }
+    }
+
+    fn lowest(&self) -> i64 {
+        self.ranks.peek().map_or(i64::MIN, |rank| rank.0)
+    }
+}

@@ -280,6 +280,13 @@ mod tests {
         check(r#"{"\u0061":"\u00e9\ud83d\ude00"}"#, &[("a", text("é😀"))]);
     }
 
+    /// Else a value that is copied from a line would not find it. This is `serde_json`'s feature
+    /// `float_roundtrip`.
+    #[test]
+    fn floats_are_read_to_the_last_digit() {
+        check(r#"{"a":-392351.22203848837}"#, &[("a", FieldValue::Float(-392_351.222_038_488_37))]);
+    }
+
     #[test]
     fn what_is_no_object_has_no_fields() {
         for raw in [

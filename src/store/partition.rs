@@ -221,30 +221,21 @@ impl PartitionWriter {
     }
 }
 
-/// Which neighbours to merge, oldest first: a run of at least [`MERGE_FACTOR`] of one size class
-/// or smaller, where a class is a power of the factor. So a record is merged once a class.
+/// Which neighbours to merge, oldest first: a run of [`MERGE_FACTOR`] of one size class or
+/// smaller, where a class is a power of the factor. So a record is merged once a class. What is
+/// large enough is left alone and ends a run.
 fn merge_candidates(sizes: &[u32]) -> Option<std::ops::Range<usize>> {
     let class = |size: u32| size.max(1).ilog2() / MERGE_FACTOR.ilog2();
-    let largest = class(MAX_MERGED_RECORDS);
-    for limit in 0..=largest {
+    let largest = MAX_MERGED_RECORDS / MERGE_FACTOR as u32;
+    (0..=class(largest)).find_map(|limit| {
         let mut start = 0;
-        let mut total = 0_u32;
-        for (at, &size) in sizes.iter().enumerate() {
-            total = total.saturating_add(size);
-            if class(size) > limit || total > MAX_MERGED_RECORDS {
-                if class(size) > limit {
-                    (start, total) = (at + 1, 0);
-                } else {
-                    (start, total) = (at, size);
-                }
-                continue;
+        sizes.iter().enumerate().find_map(|(at, &size)| {
+            if class(size) > limit || size > largest {
+                start = at + 1;
             }
-            if at + 1 - start >= MERGE_FACTOR {
-                return Some(start..at + 1);
-            }
-        }
-    }
-    None
+            (at + 1 - start >= MERGE_FACTOR).then_some(start..at + 1)
+        })
+    })
 }
 
 /// The earliest and the latest time in a segment; none in an empty one.

@@ -30,7 +30,7 @@ pub struct Closed;
 pub enum Mark {
     /// More was read.
     Read,
-    /// The container was seen for the first time; make that durable where its log may vanish.
+    /// The container was seen for the first time.
     Seen,
     /// It exited, and its log was read to the end.
     Complete,

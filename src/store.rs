@@ -74,6 +74,8 @@ pub struct StoreStatus {
     pub size_bytes: u64,
     /// Records of all partitions, those in memory included.
     pub records: u64,
+    /// Containers whose read cursors are durable.
+    pub checkpoints: usize,
     /// How many partitions there are.
     pub partitions: usize,
     /// Commits since the start.
@@ -208,6 +210,7 @@ impl Store {
             read_fields,
         });
         let ledger = open_partitions(&shared).map_err(directory)?;
+        shared.status().checkpoints = ledger.len();
         shared.status().size_bytes = shared.visible().partitions.values().map(|p| p.size_bytes()).sum();
         let (sender, receiver) = mpsc::channel(QUEUE_BATCHES);
         let writer = writer::Writer::new(Arc::clone(&shared), config, retention, ledger.clone(), lock);
@@ -251,7 +254,7 @@ fn open_partitions(shared: &Shared) -> io::Result<Ledger> {
             shared.set_aside(&path, "its checksums were found wrong");
             continue;
         }
-        let opened = Partition::open(&path, key).and_then(|partition| Ok((partition.ledger()?, partition)));
+        let opened = Partition::open(&path).and_then(|partition| Ok((partition.ledger()?, partition)));
         match opened {
             Ok((ledger, partition)) => {
                 if let Some(ledger) = ledger.filter(|l| l.sequence > newest.sequence) {

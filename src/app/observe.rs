@@ -79,6 +79,7 @@ fn index(store: &StoreReader) -> Vec<Snapshot> {
     vec![
         gauge("foghorn_index_size_bytes", "Disk taken by the index", status.size_bytes as f64),
         gauge("foghorn_index_records", "Records that can be searched", status.records as f64),
+        gauge("foghorn_checkpoints", "Containers whose read cursors are durable", status.checkpoints as f64),
         gauge("foghorn_index_partitions", "Partitions of the index", status.partitions as f64),
         gauge("foghorn_index_damaged_partitions", "Partitions set aside, or to be set aside, since the start", status.damaged.len() as f64),
         gauge("foghorn_index_paused", "Whether the index takes no records, for example because the disk is full", f64::from(u8::from(status.paused.is_some()))),

@@ -232,7 +232,8 @@ impl<S: Sinks> Supervisor<S> {
         let checkpoint = resumed.unwrap_or_else(fresh);
         let complete = checkpoint.complete && phase.life == Life::Exited;
         let mut sink = self.watch.sinks.open(Arc::new(container.clone()), checkpoint);
-        if !seen_before && phase.details.auto_remove && sink.deliver(Mark::Seen).await.is_err() {
+        // Known from its first moment, what is lost of it later can be said to be lost.
+        if !seen_before && sink.deliver(Mark::Seen).await.is_err() {
             return;
         }
         self.watch.board.reading(&container, Reading::Waiting, "");

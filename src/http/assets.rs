@@ -17,7 +17,16 @@ const SVG: &str = "image/svg+xml";
 const INDEX: &str = include_str!("../ui/index.html");
 const FILES: &[(&str, &str, &str)] = &[
     ("style.css", CSS, include_str!("../ui/style.css")),
+    ("icon.svg", SVG, include_str!("../ui/icon.svg")),
+    ("api.js", JS, include_str!("../ui/api.js")),
+    ("format.js", JS, include_str!("../ui/format.js")),
+    ("list.js", JS, include_str!("../ui/list.js")),
     ("main.js", JS, include_str!("../ui/main.js")),
+    ("notices.js", JS, include_str!("../ui/notices.js")),
+    ("query.js", JS, include_str!("../ui/query.js")),
+    ("record.js", JS, include_str!("../ui/record.js")),
+    ("row.js", JS, include_str!("../ui/row.js")),
+    ("url.js", JS, include_str!("../ui/url.js")),
 ];
 
 /// Changes with any file, so that files can be kept for ever under it.

@@ -48,6 +48,11 @@ impl Ledger {
         }
     }
 
+    /// How many containers it knows.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn to_payload(&self) -> String {
         let ledger = Self { version: VERSION, ..self.clone() };
         serde_json::to_string(&ledger).expect("a ledger has only text keys and finite numbers")

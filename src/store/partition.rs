@@ -4,6 +4,7 @@
 //! neighbours in time are merged, so a segment covers a short time and a search for the newest
 //! records opens few of them.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +18,7 @@ use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentRe
 
 use super::schema::{self, Fields, RecordDocument};
 use super::{StoreError, ledger::Ledger};
-use crate::record::{DAY_NS, Record};
+use crate::record::{Container, DAY_NS, Record};
 
 /// Memory for the postings of one segment; a commit's records fit by far.
 const SEGMENT_MEMORY_BYTES: usize = 256 << 20;
@@ -59,7 +60,6 @@ impl Key {
 
 /// One partition, open for reading; for writing, too, while its day is being written.
 pub(super) struct Partition {
-    pub key: Key,
     pub path: PathBuf,
     index: Index,
     reader: IndexReader,
@@ -68,14 +68,14 @@ pub(super) struct Partition {
 
 impl Partition {
     /// Opens a partition that exists, and every segment in it.
-    pub(super) fn open(path: &Path, key: Key) -> Result<Self, String> {
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
         let open = || {
             let index = schema::open(MmapDirectory::open(path)?)?;
             let (schema, fields) = schema::schema();
             if index.schema() != schema {
                 return Err(tantivy::TantivyError::SchemaError("it was written by another version of foghorn".into()));
             }
-            Self::new(index, path, key, fields)
+            Self::new(index, path, fields)
         };
         // Damaged files can panic instead of failing.
         match catch_unwind(AssertUnwindSafe(open)) {
@@ -97,12 +97,12 @@ impl Partition {
         drop(schema::builder().create_in_dir(&temporary)?);
         fs::rename(&temporary, &path)?;
         sync_directory(root)?;
-        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(tantivy::TantivyError::from)?)?, &path, key, fields)?)
+        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(tantivy::TantivyError::from)?)?, &path, fields)?)
     }
 
-    fn new(index: Index, path: &Path, key: Key, fields: Fields) -> tantivy::Result<Self> {
+    fn new(index: Index, path: &Path, fields: Fields) -> tantivy::Result<Self> {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(4).try_into()?;
-        Ok(Self { key, path: path.to_owned(), index, reader, fields })
+        Ok(Self { path: path.to_owned(), index, reader, fields })
     }
 
     pub(super) fn fields(&self) -> Fields {
@@ -183,8 +183,11 @@ impl PartitionWriter {
             });
             let segment = self.writer.new_segment();
             let mut segment_writer = SegmentWriter::for_segment(SEGMENT_MEMORY_BYTES, segment.clone())?;
+            let mut origins: HashMap<*const Container, Arc<str>> = HashMap::new();
             for at in records.iter() {
-                let document = RecordDocument::new(&at.batch, at.index, self.fields);
+                let container = &at.record().container;
+                let origin = origins.entry(Arc::as_ptr(container)).or_insert_with(|| schema::origin(container).into());
+                let document = RecordDocument::new(&at.batch, at.index, Arc::clone(origin), self.fields);
                 segment_writer.add_document(AddOperation { opstamp: 0, document })?;
             }
             let count = segment_writer.max_doc();

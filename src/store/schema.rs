@@ -4,7 +4,7 @@
 //! line itself; what is filtered, ordered or shown is a fast field; only the line is stored, and
 //! its structured fields are read from it again when it is shown.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf, Value};
@@ -16,28 +16,28 @@ use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerM
 use tantivy::{DateTime, Index, IndexBuilder, IndexSettings};
 
 use crate::query;
-use crate::record::Record;
+use crate::record::{Container, ContainerId, Kind, Level, Record, Stream};
 use crate::text;
 
 const WORDS: &str = "words";
-const KEYWORD: &str = "keyword";
+/// Tantivy's own: a value as it is.
+const RAW: &str = "raw";
 /// Similar lines lie side by side; larger blocks compress better and cost a fetch more.
 const STORE_BLOCK_BYTES: usize = 128 * 1024;
 
 /// The fields of every partition's index.
+///
+/// A column costs each record a look-up while it is written, so what has few values together is
+/// one keyword: who speaks is `origin`, and all that is small and known is `marks`. Both have few
+/// distinct values in a segment; a query on a part of them goes through their dictionaries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     pub time: Field,
     pub ordinal: Field,
-    pub container_id: Field,
-    pub container: Field,
-    pub project: Field,
-    pub service: Field,
-    pub number: Field,
-    pub stream: Field,
-    pub level: Field,
-    pub kind: Field,
-    pub truncated: Field,
+    /// [`Origin`] of the container.
+    pub origin: Field,
+    /// [`Marks`] of the record.
+    pub marks: Field,
     /// The words of a record, indexed only.
     pub body: Field,
     /// The line, stored only.
@@ -48,29 +48,93 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
-    let keyword = || {
-        let indexing = TextFieldIndexing::default().set_tokenizer(KEYWORD).set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
-        TextOptions::default().set_indexing_options(indexing).set_fast("raw")
-    };
-    let words = TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
-    let number = || NumericOptions::default().set_fast();
+    let indexing = |tokenizer| TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
+    let keyword = || TextOptions::default().set_indexing_options(indexing(RAW)).set_fast(RAW);
     let fields = Fields {
         time: builder.add_date_field("time", DateOptions::default().set_fast().set_precision(DateTimePrecision::Nanoseconds)),
-        ordinal: builder.add_u64_field("ordinal", number()),
-        container_id: builder.add_text_field("container_id", keyword()),
-        container: builder.add_text_field("container", keyword()),
-        project: builder.add_text_field("project", keyword()),
-        service: builder.add_text_field("service", keyword()),
-        number: builder.add_u64_field("number", number()),
-        stream: builder.add_text_field("stream", keyword()),
-        level: builder.add_text_field("level", keyword()),
-        kind: builder.add_text_field("kind", keyword()),
-        truncated: builder.add_u64_field("truncated", number()),
-        body: builder.add_text_field("body", TextOptions::default().set_indexing_options(words)),
+        ordinal: builder.add_u64_field("ordinal", NumericOptions::default().set_fast()),
+        origin: builder.add_text_field("origin", keyword()),
+        marks: builder.add_text_field("marks", keyword()),
+        body: builder.add_text_field("body", TextOptions::default().set_indexing_options(indexing(WORDS))),
         raw: builder.add_text_field("raw", TextOptions::default().set_stored()),
         extra: builder.add_text_field("extra", TextOptions::default().set_stored()),
     };
     (builder.build(), fields)
+}
+
+/// Between the parts of a keyword; no name of the engine's can hold it.
+const SEPARATOR: char = '\u{1f}';
+
+/// A container as the keyword that its records carry.
+pub(super) fn origin(container: &Container) -> String {
+    let Container { id, name, project, service, number } = container;
+    format!("{id}{SEPARATOR}{name}{SEPARATOR}{project}{SEPARATOR}{service}{SEPARATOR}{number}")
+}
+
+/// The container of an [`origin`]; a keyword that is none gives one without a name.
+pub(super) fn container(origin: &str) -> Container {
+    let mut parts = origin.splitn(5, SEPARATOR);
+    let mut next = || parts.next().unwrap_or_default().to_owned();
+    Container {
+        id: ContainerId::new(&next()),
+        name: next(),
+        project: next(),
+        service: next(),
+        number: next().parse().unwrap_or_default(),
+    }
+}
+
+/// What is small and known of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub stream: Stream,
+    pub level: Level,
+    pub kind: Kind,
+    pub truncated: bool,
+}
+
+impl Marks {
+    /// The keyword, such as `stdout info line `.
+    fn keyword(self) -> &'static str {
+        const SIZE: usize = 3 * Level::ALL.len() * 2 * 2;
+        static ALL: LazyLock<Vec<String>> = LazyLock::new(|| {
+            (0..SIZE)
+                .map(|at| {
+                    let marks = Marks::at(at);
+                    let cut = if marks.truncated { "cut" } else { "" };
+                    [marks.stream.as_str(), marks.level.as_str(), marks.kind.as_str(), cut].join(" ")
+                })
+                .collect()
+        });
+        &ALL[self.place()]
+    }
+
+    fn place(self) -> usize {
+        let kind = usize::from(self.kind == Kind::Gap);
+        ((self.stream as usize * Level::ALL.len() + self.level as usize) * 2 + kind) * 2 + usize::from(self.truncated)
+    }
+
+    fn at(place: usize) -> Self {
+        let streams = [Stream::Foghorn, Stream::Stdout, Stream::Stderr];
+        Self {
+            truncated: place % 2 == 1,
+            kind: if place / 2 % 2 == 1 { Kind::Gap } else { Kind::Line },
+            level: Level::ALL[place / 4 % Level::ALL.len()],
+            stream: streams[place / 4 / Level::ALL.len() % streams.len()],
+        }
+    }
+
+    /// The marks of a keyword; what is none of ours is a plain line.
+    pub(super) fn from_keyword(keyword: &str) -> Self {
+        let mut parts = keyword.split(' ');
+        let mut next = || parts.next().unwrap_or_default();
+        Self {
+            stream: Stream::from_name(next()).unwrap_or(Stream::Stdout),
+            level: Level::from_name(next()).unwrap_or_default(),
+            kind: if next() == Kind::Gap.as_str() { Kind::Gap } else { Kind::Line },
+            truncated: next() == "cut",
+        }
+    }
 }
 
 pub(super) fn builder() -> IndexBuilder {
@@ -94,7 +158,6 @@ pub(super) fn open(directory: MmapDirectory) -> tantivy::Result<Index> {
 fn tokenizers() -> TokenizerManager {
     let tokenizers = TokenizerManager::default();
     tokenizers.register(WORDS, TextAnalyzer::from(Words::default()));
-    tokenizers.register(KEYWORD, TextAnalyzer::from(Keyword::default()));
     tokenizers
 }
 
@@ -148,55 +211,22 @@ impl TokenStream for WordStream<'_> {
     }
 }
 
-/// A whole value in lower case, as queries compare names.
-#[derive(Clone, Default)]
-struct Keyword {
-    token: Token,
-}
-
-struct KeywordStream<'a> {
-    token: &'a mut Token,
-    is_over: bool,
-}
-
-impl Tokenizer for Keyword {
-    type TokenStream<'a> = KeywordStream<'a>;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> KeywordStream<'a> {
-        self.token.reset();
-        self.token.position = 0;
-        self.token.text.push_str(&text::fold(text));
-        KeywordStream { token: &mut self.token, is_over: false }
-    }
-}
-
-impl TokenStream for KeywordStream<'_> {
-    fn advance(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_over, true)
-    }
-
-    fn token(&self) -> &Token {
-        self.token
-    }
-
-    fn token_mut(&mut self) -> &mut Token {
-        self.token
-    }
-}
-
 /// A record as tantivy reads it, without copying the line.
 #[derive(Debug)]
 pub(super) struct RecordDocument {
     batch: Arc<[Record]>,
     index: usize,
     fields: Fields,
+    origin: Arc<str>,
+    marks: &'static str,
     /// Words that the line does not show as they are.
     words: String,
     extra: String,
 }
 
 impl RecordDocument {
-    pub(super) fn new(batch: &Arc<[Record]>, index: usize, fields: Fields) -> Self {
+    /// `origin` is that of the record's container.
+    pub(super) fn new(batch: &Arc<[Record]>, index: usize, origin: Arc<str>, fields: Fields) -> Self {
         let record = &batch[index];
         let mut words = String::new();
         if !record.fields.is_empty() {
@@ -205,31 +235,24 @@ impl RecordDocument {
                 words.push(' ');
             });
         }
-        let has_extra = record.kind != crate::record::Kind::Line && !record.fields.is_empty();
+        let has_extra = record.kind != Kind::Line && !record.fields.is_empty();
         let extra = if has_extra { serde_json::to_string(&record.fields).unwrap_or_default() } else { String::new() };
-        Self { batch: Arc::clone(batch), index, fields, words, extra }
+        let marks = Marks { stream: record.stream, level: record.level, kind: record.kind, truncated: record.truncated };
+        Self { batch: Arc::clone(batch), index, fields, origin, marks: marks.keyword(), words, extra }
     }
 
     fn value(&self, at: usize) -> Option<(Field, Leaf<'_>)> {
         let record = &self.batch[self.index];
-        let container = &*record.container;
         let fields = &self.fields;
         Some(match at {
             0 => (fields.time, Leaf::Time(record.time_ns())),
             1 => (fields.ordinal, Leaf::U64(record.position.ordinal.into())),
-            2 => (fields.container_id, Leaf::Str(container.id.as_str())),
-            3 => (fields.container, Leaf::Str(&container.name)),
-            4 => (fields.project, Leaf::Str(&container.project)),
-            5 => (fields.service, Leaf::Str(&container.service)),
-            6 => (fields.number, Leaf::U64(container.number.into())),
-            7 => (fields.stream, Leaf::Str(record.stream.as_str())),
-            8 => (fields.level, Leaf::Str(record.level.as_str())),
-            9 => (fields.kind, Leaf::Str(record.kind.as_str())),
-            10 => (fields.truncated, Leaf::U64(record.truncated.into())),
-            11 => (fields.raw, Leaf::Str(&record.raw)),
-            12 => (fields.body, Leaf::Str(&record.raw)),
-            13 if !self.words.is_empty() => (fields.body, Leaf::Str(&self.words)),
-            13 | 14 if !self.extra.is_empty() => (fields.extra, Leaf::Str(&self.extra)),
+            2 => (fields.origin, Leaf::Str(&self.origin)),
+            3 => (fields.marks, Leaf::Str(self.marks)),
+            4 => (fields.raw, Leaf::Str(&record.raw)),
+            5 => (fields.body, Leaf::Str(&record.raw)),
+            6 => (fields.body, Leaf::Str(&self.words)),
+            7 if !self.extra.is_empty() => (fields.extra, Leaf::Str(&self.extra)),
             _ => return None,
         })
     }
@@ -253,10 +276,11 @@ impl<'a> Iterator for Values<'a> {
     type Item = (Field, Leaf<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.at == 6 && self.document.words.is_empty() {
+            self.at += 1;
+        }
         let value = self.document.value(self.at)?;
-        // Without further words the extra fields stand at their place; do not show them twice.
-        let skips = self.at == 13 && self.document.words.is_empty();
-        self.at += if skips { 2 } else { 1 };
+        self.at += 1;
         Some(value)
     }
 }
@@ -279,5 +303,28 @@ impl<'a> Value<'a> for Leaf<'a> {
             Self::U64(number) => ReferenceValueLeaf::U64(number),
             Self::Time(time_ns) => ReferenceValueLeaf::Date(DateTime::from_timestamp_nanos(time_ns)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_survives_its_origin() {
+        let web = Container { id: ContainerId::new("ab"), name: "web-1".into(), project: String::new(), service: "web".into(), number: 3 };
+        assert_eq!(container(&origin(&web)), web);
+        assert_eq!(container("").number, 0);
+    }
+
+    #[test]
+    fn marks_survive_their_keyword() {
+        let mut keywords = std::collections::HashSet::new();
+        for place in 0..84 {
+            let marks = Marks::at(place);
+            assert_eq!(marks.place(), place);
+            assert_eq!(Marks::from_keyword(marks.keyword()), marks);
+            assert!(keywords.insert(marks.keyword()));
+        }
     }
 }

@@ -4,20 +4,20 @@
 //! read and matched by the same evaluator that live tail uses. Segments are visited in the order
 //! of time and left out where they cannot hold anything better than what was found.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
 use tantivy::columnar::{Column, StrColumn};
-use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery};
+use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery, TermSetQuery};
 use tantivy::schema::{Field, IndexRecordOption, Value as _};
 use tantivy::{DateTime, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader, TERMINATED, TantivyDocument, Term};
 
 use super::partition::{Partition, time_range};
-use super::schema::Fields;
+use super::schema::{self, Fields, Marks};
 use super::{Shared, StoreError};
 use crate::query::{BuiltinField, Query, Requirement};
-use crate::record::{Container, ContainerId, Kind, Level, Position, Record, RecordId, Stream};
+use crate::record::{Container, Position, Record, RecordId};
 
 /// Which end first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
         let (partition, searcher) = &searchers[at];
         let query = match narrowed.entry(at) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(narrow(&request.query, partition.fields())?),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(narrow(&request.query, partition.fields(), searcher)?),
         };
         let segment = Segment::open(shared, partition, searcher, ordinal)?;
         is_partial |= segment.search(&**query, window, &mut best)?;
@@ -183,24 +183,70 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
 }
 
 /// What a record that matches certainly has, as a query of the index.
-fn narrow(query: &Query, fields: Fields) -> Result<Box<dyn TantivyQuery>, StoreError> {
+fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn TantivyQuery>, StoreError> {
     let mut parts: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
+    let mut of_container = Vec::new();
+    let mut of_marks = Vec::new();
     for requirement in query.required() {
-        let part: Box<dyn TantivyQuery> = match requirement {
-            Requirement::Token(token) => term(fields.body, &token),
-            Requirement::TokenPrefix(prefix) => begins(fields.body, &prefix)?,
-            Requirement::Keyword { field, value } => match keyword_field(fields, field) {
-                Some(field) => term(field, &value),
-                None => continue,
+        match requirement {
+            Requirement::Token(token) => parts.push((Occur::Must, term(fields.body, &token))),
+            Requirement::TokenPrefix(prefix) => parts.push((Occur::Must, begins(fields.body, &prefix)?)),
+            Requirement::Keyword { field, .. } | Requirement::KeywordPrefix { field, .. } => match field {
+                BuiltinField::Container | BuiltinField::ContainerId | BuiltinField::Project | BuiltinField::Service | BuiltinField::Number => {
+                    of_container.push(requirement);
+                }
+                BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind => of_marks.push(requirement),
             },
-            Requirement::KeywordPrefix { field, value } => match keyword_field(fields, field) {
-                Some(field) => begins(field, &value)?,
-                None => continue,
-            },
-        };
-        parts.push((Occur::Must, part));
+        }
+    }
+    for (field, requirements) in [(fields.origin, of_container), (fields.marks, of_marks)] {
+        if !requirements.is_empty() {
+            let terms = keywords(searcher, field, |keyword| {
+                let record = skeleton(keyword, field == fields.marks);
+                requirements.iter().all(|requirement| satisfies(requirement, &record))
+            })?;
+            parts.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
+        }
     }
     Ok(if parts.is_empty() { Box::new(AllQuery) } else { Box::new(ConstScoreQuery::new(Box::new(BooleanQuery::new(parts)), 1.0)) })
+}
+
+/// The keywords of `field` that pass, from the dictionaries of all segments: there are few.
+fn keywords(searcher: &Searcher, field: Field, passes: impl Fn(&str) -> bool) -> Result<Vec<Term>, StoreError> {
+    let mut terms = BTreeSet::new();
+    for reader in searcher.segment_readers() {
+        let index = reader.inverted_index(field)?;
+        let mut keywords = index.terms().stream()?;
+        while keywords.advance() {
+            if let Some(keyword) = std::str::from_utf8(keywords.key()).ok().filter(|keyword| passes(keyword)) {
+                terms.insert(Term::from_field_text(field, keyword));
+            }
+        }
+    }
+    Ok(terms.into_iter().collect())
+}
+
+/// A record that has the keyword and nothing else.
+fn skeleton(keyword: &str, is_marks: bool) -> Record {
+    let marks = Marks::from_keyword(if is_marks { keyword } else { "" });
+    Record {
+        container: Arc::new(schema::container(if is_marks { "" } else { keyword })),
+        stream: marks.stream,
+        position: Position::default(),
+        kind: marks.kind,
+        level: marks.level,
+        raw: "".into(),
+        fields: crate::record::Fields::new(),
+        truncated: marks.truncated,
+    }
+}
+
+fn satisfies(requirement: &Requirement, record: &Record) -> bool {
+    match requirement {
+        Requirement::Keyword { field, value } => field.keyword(record) == value.as_str(),
+        Requirement::KeywordPrefix { field, value } => field.keyword(record).starts_with(value.as_str()),
+        Requirement::Token(_) | Requirement::TokenPrefix(_) => true,
+    }
 }
 
 fn term(field: Field, text: &str) -> Box<dyn TantivyQuery> {
@@ -209,19 +255,6 @@ fn term(field: Field, text: &str) -> Box<dyn TantivyQuery> {
 
 fn begins(field: Field, prefix: &str) -> Result<Box<dyn TantivyQuery>, StoreError> {
     Ok(Box::new(RegexQuery::from_pattern(&format!("{}(.|\\n)*", regex::escape(prefix)), field)?))
-}
-
-fn keyword_field(fields: Fields, field: BuiltinField) -> Option<Field> {
-    Some(match field {
-        BuiltinField::Container => fields.container,
-        BuiltinField::ContainerId => fields.container_id,
-        BuiltinField::Project => fields.project,
-        BuiltinField::Service => fields.service,
-        BuiltinField::Stream => fields.stream,
-        BuiltinField::Level => fields.level,
-        BuiltinField::Kind => fields.kind,
-        BuiltinField::Number => return None,
-    })
 }
 
 /// One segment, with the columns that make a record.
@@ -233,15 +266,8 @@ struct Segment<'a> {
     reader: &'a SegmentReader,
     times: Column<DateTime>,
     ordinals: Column<u64>,
-    numbers: Column<u64>,
-    truncated: Column<u64>,
-    container_ids: StrColumn,
-    containers: StrColumn,
-    projects: StrColumn,
-    services: StrColumn,
-    streams: StrColumn,
-    levels: StrColumn,
-    kinds: StrColumn,
+    origins: StrColumn,
+    marks: StrColumn,
 }
 
 impl<'a> Segment<'a> {
@@ -259,15 +285,8 @@ impl<'a> Segment<'a> {
             reader,
             times: fast.date("time")?,
             ordinals: fast.u64("ordinal")?,
-            numbers: fast.u64("number")?,
-            truncated: fast.u64("truncated")?,
-            container_ids: text("container_id")?,
-            containers: text("container")?,
-            projects: text("project")?,
-            services: text("service")?,
-            streams: text("stream")?,
-            levels: text("level")?,
-            kinds: text("kind")?,
+            origins: text("origin")?,
+            marks: text("marks")?,
         })
     }
 
@@ -330,40 +349,34 @@ impl<'a> Segment<'a> {
         }
     }
 
-    fn record(&self, doc: DocId, containers: &mut HashMap<[u64; 2], Arc<Container>>) -> Result<Record, StoreError> {
+    fn record(&self, doc: DocId, containers: &mut HashMap<u64, Arc<Container>>) -> Result<Record, StoreError> {
         let stored: TantivyDocument = self.searcher.doc(tantivy::DocAddress::new(self.ordinal, doc))?;
         let text = |field| stored.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
         let raw = text(self.fields.raw);
         let extra = text(self.fields.extra);
-        let kind = if self.text(&self.kinds, doc)? == Kind::Gap.as_str() { Kind::Gap } else { Kind::Line };
-        let key = [&self.container_ids, &self.containers].map(|column| column.ords().first(doc).unwrap_or_default());
-        let container = match containers.get(&key) {
+        let origin = self.origins.ords().first(doc).unwrap_or_default();
+        let container = match containers.get(&origin) {
             Some(container) => Arc::clone(container),
             None => {
-                let container = Arc::new(Container {
-                    id: ContainerId::new(&self.text(&self.container_ids, doc)?),
-                    name: self.text(&self.containers, doc)?,
-                    project: self.text(&self.projects, doc)?,
-                    service: self.text(&self.services, doc)?,
-                    number: self.numbers.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
-                });
-                containers.insert(key, Arc::clone(&container));
+                let container = Arc::new(schema::container(&self.text(&self.origins, doc)?));
+                containers.insert(origin, Arc::clone(&container));
                 container
             }
         };
+        let marks = Marks::from_keyword(&self.text(&self.marks, doc)?);
         let fields = if extra.is_empty() { (self.shared.read_fields)(raw) } else { serde_json::from_str(extra).unwrap_or_default() };
         Ok(Record {
             container,
-            stream: Stream::from_name(&self.text(&self.streams, doc)?).unwrap_or(Stream::Stdout),
+            stream: marks.stream,
             position: Position {
                 time_ns: self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default(),
                 ordinal: self.ordinals.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
             },
-            kind,
-            level: Level::from_name(&self.text(&self.levels, doc)?).unwrap_or_default(),
+            kind: marks.kind,
+            level: marks.level,
             raw: raw.into(),
             fields,
-            truncated: self.truncated.first(doc) == Some(1),
+            truncated: marks.truncated,
         })
     }
 

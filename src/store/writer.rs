@@ -25,6 +25,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const CARE: Duration = Duration::from_secs(60);
 /// How often the index's size is measured while it grows.
 const MEASURE: Duration = Duration::from_secs(10);
+/// While every commit is full, merging waits for so many: there are segments enough to search.
+const BUSY_COMMITS: u64 = 64;
 /// A partition that is not written any more keeps its writer for so many commits.
 const IDLE_COMMITS: u64 = 3;
 
@@ -211,7 +213,10 @@ impl Writer {
             }
         }
         debug!(records = total, ms = began.elapsed().as_millis(), "committed");
-        self.merge();
+        // Not while records pour in: merging competes with reading them.
+        if total < self.commit_records || self.commits % BUSY_COMMITS == 0 {
+            self.merge();
+        }
         if self.measured.elapsed() > MEASURE {
             self.measure();
         }
@@ -238,6 +243,7 @@ impl Writer {
         writer.commit(&mut records, &ledger)?;
         self.writers.insert(key, OpenWriter { writer, last_used: self.commits + 1 });
         self.ledger = ledger;
+        self.shared.status().checkpoints = self.ledger.len();
 
         // From memory to the index in one step, as seen by searches.
         let mut visible = self.shared.visible_mut();

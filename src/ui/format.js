@@ -141,7 +141,7 @@ export function plural(n, noun) {
 }
 
 /** The hues that services are told apart by; those of warnings and errors are left out. */
-const HUES = [95, 125, 145, 165, 190, 215, 235, 255, 280, 305, 325, 345];
+const HUES = [95, 120, 140, 160, 178, 195, 212, 230, 250, 270, 290, 310];
 
 /**
  * A hue in degrees, always the same for a name.

@@ -258,9 +258,9 @@ export class LogList {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     // Who reads details at the end has them moved away by no new line.
     const isNear = scrollHeight - scrollTop - clientHeight <= NEAR_PX;
-    if (isNear && !this.#openInView()) {
+    if (isNear && this.atNewest && !this.#openInView()) {
       this.pinned = true;
-      if (this.atNewest) this.unseen = 0;
+      this.unseen = 0;
     } else if (scrollTop < this.#scrolledTo && !isNear) {
       this.pinned = false;
     }

@@ -1,16 +1,17 @@
 /**
  * The page: the address ↔ what is shown, and the user's hand on it.
  *
- * What is shown is made by `#session`s: every change of the query or the range ends the one
+ * What is shown is the answer of one session: every change of the query or the range ends the one
  * before, with its requests, so an answer that comes late is never shown under another question.
  */
 
 import { ApiError, isAbort, live, logs, status as fetchStatus } from "./api.js";
 import { LEVELS, count, fromControl, plural, splitAt, toControl, zoneText } from "./format.js";
 import { LogList } from "./list.js";
+import { emptyNotice, problems } from "./notices.js";
 import { fieldValue, highlight, withField, withoutValue } from "./query.js";
 import { button, element } from "./row.js";
-import { RANGES, format, parse, rangeWords } from "./url.js";
+import { RANGES, format, parse } from "./url.js";
 
 /** @import {State} from "./url.js" */
 /** @import {Status} from "./api.js" */
@@ -60,12 +61,13 @@ const at = {
 let state = parse(location.search);
 /** @type {Status | null} */
 let lastStatus = null;
-/** Foghorn does not answer, and since when it has not. @type {string | null} */
+/** Why Foghorn does not answer; null while it does. @type {string | null} */
 let lost = null;
 
 /** One question and everything that is asked for its answer. */
 let session = new AbortController();
-/** @type {"loading" | "shown" | "failed" | "refused"} */
+/** @import {Phase} from "./notices.js" */
+/** @type {Phase} */
 let phase = "loading";
 let failure = "";
 let hasOlder = false;
@@ -405,45 +407,10 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** What is wrong, and what to do about it. @returns {[kind: "bad" | "warn", title: string, text: string][]} */
-function problems() {
-  /** @type {[kind: "bad" | "warn", title: string, text: string][]} */
-  const found = [];
-  if (lost !== null) {
-    found.push(["bad", "No connection to Foghorn.", `${sentence(lost)} This page goes on by itself as soon as it is back. If it stays away: docker compose logs foghorn`]);
-    return found;
-  }
-  if (lastStatus === null) return found;
-  const { engine, store, containers } = lastStatus;
-  if (engine.error !== null) {
-    found.push(["bad", "Foghorn cannot reach the engine.", `${engine.host}: ${engine.error}. No new lines until it can; those that were kept can be searched. Is the engine running, and its socket or socket proxy given to Foghorn? "foghorn check" tells what is missing.`]);
-  }
-  if (store.paused !== null) {
-    found.push(["bad", "New lines are not being kept.", `${sentence(store.paused)} The engine holds them, and Foghorn goes on by itself when it can: free some space, or lower retention.max_bytes.`]);
-  }
-  if (store.damaged.length > 0) {
-    found.push(["warn", "A part of the store is damaged.", `${sentence(store.damaged.join("; "))} Lines of that time may be missing here; all others are found.`]);
-  }
-  const unread = containers.filter(({ reading }) => reading === "unreadable");
-  if (unread.length > 0) {
-    const names = unread.slice(0, 3).map(({ container, note }) => `${container.name}${note ? ` (${note})` : ""}`).join("; ");
-    found.push(["warn", `The engine cannot give the log of ${plural(unread.length, "container")}.`, names + (unread.length > 3 ? "; …" : ".")]);
-  }
-  return found;
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
-}
-
 let bannersShown = "";
 
 function showBanners() {
-  const list = problems();
-  if (partial && phase === "shown") {
-    list.push(["warn", "The search took too long and was ended.", "Matching lines may be missing: choose a shorter time range or a more exact query."]);
-  }
+  const list = problems(lastStatus, lost, partial && phase === "shown");
   // Rewritten only when it changes, as each time is read aloud.
   const key = JSON.stringify(list);
   if (key === bannersShown) return;
@@ -460,38 +427,11 @@ function showEmpty() {
     emptyShown = "";
     return;
   }
-  /** @type {[label: string, change: Partial<State>][]} */
-  const offers = [];
-  let title;
-  let text;
-  const engine = lastStatus?.engine;
-  if (phase === "refused") {
-    title = "Nothing was searched";
-    text = "Correct the search above, and press Enter.";
-  } else if (phase === "failed") {
-    title = "The search failed";
-    text = `${sentence(failure)} It is tried again.`;
-  } else if (state.query !== "") {
-    title = `Nothing matches ${rangeWords(state)}`;
-    text = `No line matches ${state.query}. Words match whole: a star finds beginnings, as in conn*.`;
-    offers.push(["Clear the search", { query: "" }]);
-  } else if (engine && engine.error !== null) {
-    title = "No lines yet: the engine cannot be reached";
-    text = `Foghorn reads containers through ${engine.host}. Mount that socket, or start the socket proxy, and lines appear here by themselves. "foghorn check" tells what is missing.`;
-  } else if (engine?.listed && lastStatus?.containers.length === 0) {
-    title = "No containers yet";
-    text = `${engine.version ?? "The engine"} runs no container that Foghorn reads. Start one, for example with docker compose up -d, and its lines appear here by themselves.`;
-  } else {
-    title = `No lines ${rangeWords(state)}`;
-    text = state.follow ? "New lines appear here as containers write them." : "Choose a longer time range, or follow what comes.";
-    if (!state.follow) offers.push(["Follow", { follow: true, to: "" }]);
-  }
-  if (phase === "shown" && state.from !== "") offers.push(["Last 7 days", { from: "-7d", to: "" }], ["All time", { from: "", to: "" }]);
-  const useful = offers.filter(([, change]) => Object.entries(change).some(([name, value]) => state[/** @type {keyof State} */ (name)] !== value));
-  const key = JSON.stringify([title, text, useful]);
+  const { title, text, offers } = emptyNotice(state, phase, failure, lastStatus);
+  const key = JSON.stringify([title, text, offers]);
   if (key === emptyShown) return;
   emptyShown = key;
-  at.empty.replaceChildren(element("h2", "", title), element("p", "", text), ...useful.map(([label, change]) => button(label, () => go(change))));
+  at.empty.replaceChildren(element("h2", "", title), element("p", "", text), ...offers.map(([label, change]) => button(label, () => go(change))));
 }
 
 function showEdges() {

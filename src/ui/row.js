@@ -89,14 +89,16 @@ export function rowOf(record, zone, pattern) {
 
   const { head, restChars, restLines } = clip(visible(record.line), MAX_CHARS, MAX_LINES);
   const text = element("span", "text", ...markedNodes(head, pattern));
+  const notes = element("span", "notes");
   if (restChars > 0) {
     const more = restLines > 0 ? plural(restLines, "more line") : plural(restChars, "more character");
-    text.append(element("span", "note", `… ${more}: open to read`));
+    notes.append(element("span", "note", `… ${more}: open to read`));
   }
-  if (record.truncated) text.append(element("span", "note cut", "cut off: the line was longer than Foghorn keeps"));
-  if (record.line === "") text.append(element("span", "note", "empty line"));
+  if (record.truncated) notes.append(element("span", "note cut", "cut off: the line was longer than Foghorn keeps"));
+  if (record.line === "") notes.append(element("span", "note", "empty line"));
 
   const line = element("div", "line", element("time"), " ", service, " ", level, " ", text);
+  if (notes.hasChildNodes()) line.append(notes);
   line.tabIndex = -1;
   line.setAttribute("role", "button");
   line.setAttribute("aria-expanded", "false");

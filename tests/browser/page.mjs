@@ -43,7 +43,7 @@ const tests = {
     await append("first");
     await append("second");
     await page.open(link(token));
-    await page.until(`${rows("second")}.length === 1 && ${rows("first")}.length === 1`, 20_000);
+    await page.until(`${rows("second")}.length === 1 && ${rows("first")}.length === 1`, 10_000);
     const row = await page.value(`(() => { const row = document.querySelector("#list > li"); return [".line time", ".service", ".level", ".text"].map((it) => row.querySelector(it).textContent); })()`);
     assert.match(row[0], /^\d\d:\d\d:\d\d\.\d{3}$/);
     assert.ok(row.every((text) => text !== ""), String(row));
@@ -78,7 +78,7 @@ const tests = {
     await page.until("document.querySelector('#follow').dataset.live === 'on'");
     const before = await page.value(lines);
     await append("later");
-    await page.until(`${rows("later")}.length === 1`, 20_000);
+    await page.until(`${rows("later")}.length === 1`, 10_000);
     assert.equal(await page.value(lines), before + 1);
     assert.ok(await page.value(`${rows("later")}[0] === [...document.querySelectorAll("#list .text")].at(-1)`), "it is the last one");
   },
@@ -90,14 +90,14 @@ const tests = {
     await new Promise((resolve) => setTimeout(resolve, 1500));
     assert.equal(await page.value(`${rows("quiet")}.length`), 0);
     await page.press("f");
-    await page.until(`${rows("quiet")}.length === 1`, 20_000);
+    await page.until(`${rows("quiet")}.length === 1`, 10_000);
   },
 
   async "HTML in a line is text, and nothing of it runs"(page) {
     const html = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>";
     const word = await append(html);
     await page.open(link(word));
-    await page.until(`${rows(html)}.length === 1`, 20_000);
+    await page.until(`${rows(html)}.length === 1`, 10_000);
     await page.press("j");
     await page.press("Enter");
     await page.until("document.querySelector('.details')");
@@ -147,7 +147,7 @@ const tests = {
       const narrow = await browser.page(380, 720, { dark });
       await append(`wide-${"x".repeat(600)}`);
       await narrow.open(link(token));
-      await narrow.until(`${loaded} && ${rows("wide-")}.length > 0`, 20_000);
+      await narrow.until(`${loaded} && ${rows("wide-")}.length > 0`, 10_000);
       await narrow.press("j");
       await narrow.press("Enter");
       await narrow.until("document.querySelector('.details')");

@@ -10,6 +10,7 @@ const url = await import(new URL("url.js", ui).href);
 const query = await import(new URL("query.js", ui).href);
 const format = await import(new URL("format.js", ui).href);
 const record = await import(new URL("record.js", ui).href);
+const notices = await import(new URL("notices.js", ui).href);
 const api = await import(new URL("api.js", ui).href);
 
 /** One row each: what goes in, and what comes out. */
@@ -153,3 +154,26 @@ test("server-sent events come out whole, wherever the pieces end", () => {
   const parse = api.eventParser();
   assert.deepEqual([...text].flatMap((c) => parse(c)), expected);
 });
+
+const healthy = { version: "0.1.0", engine: { host: "unix:///s", version: "Docker 28", mode: "follow", error: null, listed: true }, containers: [{ container: { name: "web", service: "web" }, reading: "following" }], store: { paused: null, damaged: [], records: 1 } };
+const noEngine = { ...healthy, engine: { ...healthy.engine, version: null, error: "there is no socket", listed: false } };
+const titles = (...about) => notices.problems(...about).map(([kind, title]) => `${kind} ${title}`);
+table("notices.problems", titles, [
+  [[healthy, null, false], []],
+  [[null, null, false], []],
+  [[noEngine, "gone", false], ["bad No connection to Foghorn."]],
+  [[noEngine, null, true], ["bad Foghorn cannot reach the engine.", "warn The search took too long and was ended."]],
+  [[{ ...healthy, store: { paused: "the disk is full", damaged: ["2026-11-20: x"], records: 1 } }, null, false], ["bad New lines are not being kept.", "warn A part of the store is damaged."]],
+  [[{ ...healthy, containers: [{ container: { name: "web", service: "web" }, reading: "unreadable", note: "driver none" }] }, null, false], ["warn The engine cannot give the log of 1 container."]],
+]);
+
+const notice = (...about) => { const { title, offers } = notices.emptyNotice(...about); return [title, ...offers.map(([label]) => label)]; };
+table("notices.emptyNotice", notice, [
+  [[state({ query: "x:" }), "refused", "", healthy], ["Nothing was searched"]],
+  [[state({}), "failed", "no answer", healthy], ["The search failed"]],
+  [[state({ query: "x" }), "shown", "", noEngine], ["Nothing matches in the last hour", "Clear the search", "Last 7 days", "All time"]],
+  [[state({ from: "" }), "shown", "", noEngine], ["No lines yet: the engine cannot be reached"]],
+  [[state({ from: "" }), "shown", "", { ...healthy, containers: [] }], ["No containers yet"]],
+  [[state({ from: "-7d", follow: false }), "shown", "", healthy], ["No lines in the last 7 days", "Follow", "All time"]],
+  [[state({}), "shown", "", null], ["No lines in the last hour", "Last 7 days", "All time"]],
+]);

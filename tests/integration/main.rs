@@ -1,1 +1,5 @@
-//! integration
+//! Foghorn as a whole over a simulated engine: what is written is found, once, whatever happens.
+#![allow(clippy::unwrap_used, reason = "a test may stop where its own preparation fails")]
+
+mod reading;
+mod support;

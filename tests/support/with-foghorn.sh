@@ -4,8 +4,11 @@
 # two containers that log, and the Foghorn that was built for the tests, waits
 # until their lines can be found, and ends all of it afterwards.
 #
-# Usage: with-foghorn.sh COMMAND...    with FOGHORN_URL, and in the arguments
-#                                      the word @URL, set to its address
+# Usage: with-foghorn.sh COMMAND...
+#
+# The command gets the address as FOGHORN_URL, and in its arguments instead of
+# the word @URL; FOGHORN_APPEND_CMD is a shell command that makes a container
+# write the line that is in $FOGHORN_LINE.
 #
 # FOGHORN_TEST_BINARY    another binary than target/debug/foghorn
 
@@ -64,6 +67,12 @@ for service in web worker; do
     api POST "/containers/shop-$service-1/start" >/dev/null
 done
 
+# What is written to the standard output of a container's first process is a
+# line of that container.
+pid=$(api GET /containers/shop-web-1/json | python3 -c 'import json, sys; print(json.load(sys.stdin)["State"]["Pid"])')
+pid=$("$support/engine.sh" hostpid "$state" "$pid")
+append="printf '%s\\n' \"\$FOGHORN_LINE\" >/proc/$pid/fd/1"
+
 # Port 0: the address it prints is the one it got.
 "$binary" serve --docker-host "unix://$socket" --http-listen 127.0.0.1:0 \
     --store-path "$dir/data" --store-commit-interval 500ms >"$dir/out" 2>"$dir/err" &
@@ -74,12 +83,12 @@ until url=$(sed -n 's|.*\(http://[0-9.:]*\)/*.*|\1|p' "$dir/out" | head -n 1) &&
     [[ $(curl -sf --noproxy '*' --max-time 5 "$url/api/v1/logs?limit=1000") == *shop-worker-1* ]]; do
     if ((SECONDS >= end)) || ! kill -0 "$foghorn" 2>/dev/null; then
         cat -- "$dir/out" "$dir/err" >&2
-        die 'Foghorn shows no lines of the containers after 60 s (its output is above)'
+        die 'Foghorn ended, or shows no lines of the containers after 60 s (its output is above)'
     fi
     sleep 0.1
 done
 
-export FOGHORN_URL=$url
+export FOGHORN_URL=$url FOGHORN_APPEND_CMD=$append
 code=0
 "${@//@URL/$url}" || code=$?
 if ((code != 0)); then

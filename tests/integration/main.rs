@@ -1,5 +1,7 @@
 //! Foghorn as a whole over a simulated engine: what is written is found, once, whatever happens.
 #![allow(clippy::unwrap_used, reason = "a test may stop where its own preparation fails")]
 
+#[path = "../engine/mod.rs"]
+mod engine;
 mod reading;
 mod support;

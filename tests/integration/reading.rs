@@ -2,7 +2,7 @@
 
 use foghorn::sim::{ContainerSpec, State, Version};
 
-use crate::support::{Lab, Stderr, Stdout, assert_exact, container, text};
+use crate::support::{Lab, Stderr, Stdout, container, text};
 
 const KIB: usize = 1024;
 
@@ -50,8 +50,7 @@ async fn reads_every_shape(version: Version, mode: &str, drivers: &[&str]) {
     ids.iter().for_each(|id| lab.say(id, "good night"));
 
     let expected = lab.said(&ids);
-    let records = app.records(expected.len()).await;
-    assert_exact(&records, &expected);
+    let records = app.exactly(&expected).await;
     let status = app.status().await;
     assert_eq!(status["engine"]["mode"], mode);
     assert_eq!(status["engine"]["version"], format!("Docker {}", version.engine));
@@ -77,7 +76,7 @@ async fn reads_every_shape(version: Version, mode: &str, drivers: &[&str]) {
     let again = lab.app().await;
     ids.iter().for_each(|id| lab.say(id, "good morning"));
     let expected = lab.said(&ids);
-    assert_exact(&again.records(expected.len()).await, &expected);
+    again.exactly(&expected).await;
     again.stop().await;
 }
 

@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How long anything may take that a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub use foghorn::sim::Stream::{Stderr, Stdout};
 
@@ -408,18 +408,28 @@ impl Api {
         }
     }
 
-    /// Waits until the store holds so many records, then finds all. That it holds no more than
-    /// that is for the caller to compare, once nothing can be on its way any more.
+    /// Waits until the store holds so many records, then finds all.
     pub async fn records(&self, count: usize) -> Vec<Value> {
-        let mut last = Value::Null;
+        let mut last = 0;
         let enough = poll(async || {
-            last = self.status().await;
-            last["store"]["records"].as_u64().unwrap() >= count as u64
+            last = self.status().await["store"]["records"].as_u64().unwrap();
+            last >= count as u64
         });
         if timeout(PATIENCE, enough).await.is_err() {
-            panic!("waited in vain for {count} records, with {last:#}");
+            panic!("waited in vain for {count} records, with {last}");
         }
         self.all("").await
+    }
+
+    /// Waits until the store holds as many records as were written, then compares each.
+    pub async fn exactly(&self, expected: &[Said]) -> Vec<Value> {
+        let count = expected.len() as u64;
+        let enough = poll(async || self.status().await["store"]["records"].as_u64().unwrap() >= count);
+        // Where they do not come, the comparison says which.
+        let _ = timeout(PATIENCE, enough).await;
+        let records = self.all("").await;
+        assert_exact(&records, expected);
+        records
     }
 
     /// Waits until `/api/v1/status` is so.

@@ -174,10 +174,10 @@ make_builder() {
         apt-get update -q
         apt-get install -q -y --no-install-recommends gcc libc6-dev ca-certificates wget
         tar --create --one-file-system --directory / \
+            --exclude "usr/bin/docker*" --exclude usr/sbin/dockerd --exclude "usr/bin/containerd*" \
+            --exclude usr/sbin/runc --exclude usr/bin/ctr --exclude usr/lib/modules \
             bin sbin lib lib64 usr/bin usr/sbin usr/lib usr/include usr/share/ca-certificates etc/ssl \
-            etc/passwd etc/group etc/ld.so.conf etc/ld.so.conf.d etc/alternatives etc/debian_version etc/os-release \
-            --exclude "usr/bin/docker*" --exclude "usr/sbin/dockerd" --exclude "usr/bin/containerd*" \
-            --exclude "usr/sbin/runc" --exclude "usr/bin/ctr" --exclude usr/lib/modules |
+            etc/passwd etc/group etc/ld.so.conf etc/ld.so.conf.d etc/alternatives etc/debian_version etc/os-release |
             tar --extract --directory /out
     ' >"$store/builder.log" 2>&1 || { tail -n 30 -- "$store/builder.log" >&2; die 'the base image could not be made (see above)'; }
     mkdir -p -- "$dir/tmp" "$dir/root" "$dir/usr/local/rustup/bin" "$dir/usr/local/cargo"

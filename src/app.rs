@@ -90,7 +90,11 @@ impl App {
             client,
             config: config.docker.clone(),
             own_id: own_id(),
-            sinks: Arc::new(sink::ContainerSinks { fanout, max_line_bytes: to_usize(config.line.max_bytes), latest: Arc::new(Mutex::default()) }),
+            sinks: Arc::new(sink::ContainerSinks {
+                fanout,
+                max_line_bytes: to_usize(config.line.max_bytes),
+                latest: Arc::new(Mutex::default()),
+            }),
             resumable,
             board,
             stop: stop_source.clone(),

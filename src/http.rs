@@ -68,7 +68,8 @@ pub fn router(handles: Handles) -> Router {
 pub async fn serve(listener: TcpListener, handles: Handles) {
     let stop = handles.stop.clone();
     let graceful = stop.clone();
-    let server = axum::serve(listener, router(handles)).with_graceful_shutdown(async move { graceful.cancelled().await });
+    let server =
+        axum::serve(listener, router(handles)).with_graceful_shutdown(async move { graceful.cancelled().await });
     let server = server.into_future();
     tokio::pin!(server);
     let result = tokio::select! {
@@ -87,7 +88,10 @@ async fn scrape(State(handles): State<Handles>) -> Result<Response, ApiError> {
 
 async fn security_headers(request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 4] = [
-        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),

@@ -50,7 +50,9 @@ impl Live {
 
     /// Joins with a query of one's own; none where all places are taken.
     pub fn join(&self, query: Query) -> Option<LiveReader> {
-        let joined = self.readers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < self.max_readers).then_some(n + 1));
+        let joined = self
+            .readers
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < self.max_readers).then_some(n + 1));
         joined.ok()?;
         Some(LiveReader { receiver: self.sender.subscribe(), query, readers: Arc::clone(&self.readers) })
     }
@@ -68,7 +70,9 @@ impl LiveReader {
     /// Waits for the next batch. Cancel safe.
     pub async fn next(&mut self) -> Heard {
         match self.receiver.recv().await {
-            Ok(records) => Heard::Records(records.iter().filter(|record| self.query.matches(record)).cloned().collect()),
+            Ok(records) => {
+                Heard::Records(records.iter().filter(|record| self.query.matches(record)).cloned().collect())
+            }
             Err(broadcast::error::RecvError::Lagged(batches)) => Heard::Lagged(batches),
             Err(broadcast::error::RecvError::Closed) => Heard::Closed,
         }
@@ -87,7 +91,13 @@ mod tests {
     use crate::record::{Container, ContainerId, Fields, Kind, Level, Position, Stream};
 
     fn batch(texts: &[&str]) -> Arc<[Record]> {
-        let container = Arc::new(Container { id: ContainerId::new("ab"), name: "web".into(), project: String::new(), service: "web".into(), number: 0 });
+        let container = Arc::new(Container {
+            id: ContainerId::new("ab"),
+            name: "web".into(),
+            project: String::new(),
+            service: "web".into(),
+            number: 0,
+        });
         let record = |text: &&str| Record {
             container: Arc::clone(&container),
             stream: Stream::Stdout,

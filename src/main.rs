@@ -40,7 +40,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the runtime cannot be started")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
 }
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
@@ -60,5 +64,11 @@ async fn ask_engine(config: &Config) -> Result<String, String> {
     let client = Client::new(&config.docker).map_err(|e| e.to_string())?;
     let version = client.version().await.map_err(|e| e.to_string())?;
     let containers = client.list().await.map_err(|e| e.to_string())?.len();
-    Ok(format!("{} {} (API {}) at {}, {containers} containers", version.product, version.version, version.api, client.host()))
+    Ok(format!(
+        "{} {} (API {}) at {}, {containers} containers",
+        version.product,
+        version.version,
+        version.api,
+        client.host()
+    ))
 }

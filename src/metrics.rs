@@ -60,10 +60,28 @@ impl LogMetrics {
             cut_bytes: Counter::default(),
             services: Mutex::default(),
         };
-        registry.register("foghorn_log_lines", "Log lines read, by service and level; lines from before the container was first seen are not counted", metrics.lines.clone());
-        registry.register_with_unit("foghorn_log", "Bytes of log lines read, by service and level", Unit::Bytes, metrics.bytes.clone());
-        registry.register("foghorn_series_overflow", "Label sets beyond the bound of a metric, counted under _OTHER", metrics.overflow.clone());
-        registry.register_with_unit("foghorn_log_cut", "Bytes cut off because a line was longer than line.max_bytes", Unit::Bytes, metrics.cut_bytes.clone());
+        registry.register(
+            "foghorn_log_lines",
+            "Log lines read, by service and level; lines from before the container was first seen are not counted",
+            metrics.lines.clone(),
+        );
+        registry.register_with_unit(
+            "foghorn_log",
+            "Bytes of log lines read, by service and level",
+            Unit::Bytes,
+            metrics.bytes.clone(),
+        );
+        registry.register(
+            "foghorn_series_overflow",
+            "Label sets beyond the bound of a metric, counted under _OTHER",
+            metrics.overflow.clone(),
+        );
+        registry.register_with_unit(
+            "foghorn_log_cut",
+            "Bytes cut off because a line was longer than line.max_bytes",
+            Unit::Bytes,
+            metrics.cut_bytes.clone(),
+        );
         Arc::new(metrics)
     }
 
@@ -157,11 +175,16 @@ impl Collector for Snapshots {
             if series.is_empty() {
                 continue;
             }
-            let kind = if is_counter { ConstCounter::new(0.0).metric_type() } else { ConstGauge::new(0.0).metric_type() };
+            let kind =
+                if is_counter { ConstCounter::new(0.0).metric_type() } else { ConstGauge::new(0.0).metric_type() };
             let mut family = encoder.encode_descriptor(snapshot.name, snapshot.help, None, kind)?;
             for (labels, value) in series {
                 let value = |encoder: MetricEncoder<'_>| {
-                    if is_counter { ConstCounter::new(*value).encode(encoder) } else { ConstGauge::new(*value).encode(encoder) }
+                    if is_counter {
+                        ConstCounter::new(*value).encode(encoder)
+                    } else {
+                        ConstGauge::new(*value).encode(encoder)
+                    }
                 };
                 if labels.is_empty() {
                     value(family)?;

@@ -36,7 +36,14 @@ pub struct Finish {
 impl Pipeline {
     /// A pipeline that continues at `cursor` and cuts lines at `max_line_bytes`.
     pub fn new(container: Arc<Container>, cursor: ContainerCursor, max_line_bytes: usize) -> Self {
-        Self { container, assembler: Assembler::new(max_line_bytes), cursor, finished: Vec::new(), pending_bytes: 0, cut_bytes: 0 }
+        Self {
+            container,
+            assembler: Assembler::new(max_line_bytes),
+            cursor,
+            finished: Vec::new(),
+            pending_bytes: 0,
+            cut_bytes: 0,
+        }
     }
 
     /// Who is speaking.

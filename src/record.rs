@@ -469,7 +469,12 @@ mod tests {
 
     #[test]
     fn a_record_id_survives_its_text() {
-        let id = RecordId { time_ns: 1_795_224_647_450_000_001, container: ContainerId::new("ab12"), stream: Stream::Stderr, ordinal: 3 };
+        let id = RecordId {
+            time_ns: 1_795_224_647_450_000_001,
+            container: ContainerId::new("ab12"),
+            stream: Stream::Stderr,
+            ordinal: 3,
+        };
         assert_eq!(id.to_string().parse::<RecordId>().unwrap(), id);
         for wrong in ["", "1", "1-stdout-1", "1-stdout-1-", "x-stdout-1-ab", "1-both-1-ab", "1-stdout-1-a/b"] {
             assert!(wrong.parse::<RecordId>().is_err(), "{wrong}");
@@ -478,7 +483,13 @@ mod tests {
 
     #[test]
     fn a_gap_says_from_when_to_when_and_why() {
-        let container = Arc::new(Container { id: ContainerId::new("ab"), name: "web".into(), project: String::new(), service: "web".into(), number: 0 });
+        let container = Arc::new(Container {
+            id: ContainerId::new("ab"),
+            name: "web".into(),
+            project: String::new(),
+            service: "web".into(),
+            number: 0,
+        });
         let record = Gap { from_ns: Some(0), to_ns: DAY_NS, reason: GapReason::Rotated }.record(container);
         assert_eq!(
             &*record.raw,

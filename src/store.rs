@@ -192,11 +192,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Directory`] where the directory cannot be used, and [`StoreError::InUse`].
-    pub fn open(config: &StoreConfig, retention: &RetentionConfig, read_fields: ReadFields) -> Result<Self, StoreError> {
+    pub fn open(
+        config: &StoreConfig,
+        retention: &RetentionConfig,
+        read_fields: ReadFields,
+    ) -> Result<Self, StoreError> {
         let root = config.path.join("index");
         let directory = |source| StoreError::Directory { path: root.clone(), source };
         fs::create_dir_all(&root).map_err(directory)?;
-        let lock = File::options().create(true).write(true).truncate(false).open(root.join("lock")).map_err(directory)?;
+        let lock =
+            File::options().create(true).write(true).truncate(false).open(root.join("lock")).map_err(directory)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(root)),

@@ -15,7 +15,11 @@ pub(super) fn observe(board: Board, store: StoreReader, live: Live) -> Observe {
         snapshots.extend(index(&store));
         snapshots.push(gauge("foghorn_live_readers", "Readers of live tail", live.readers() as f64));
         let labels = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-        snapshots.push(Snapshot { name: "foghorn_build_info", help: "Foghorn's version", values: Values::Gauge(vec![(labels, 1.0)]) });
+        snapshots.push(Snapshot {
+            name: "foghorn_build_info",
+            help: "Foghorn's version",
+            values: Values::Gauge(vec![(labels, 1.0)]),
+        });
         snapshots.extend(process::snapshots());
         snapshots
     })
@@ -26,8 +30,16 @@ fn source(board: &Board) -> Vec<Snapshot> {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
     let engine = board.engine();
     vec![
-        gauge("foghorn_docker_connected", "Whether the engine is being watched", f64::from(u8::from(engine.version.is_some()))),
-        gauge("foghorn_docker_containers", "Containers that are read or were read to their end", board.containers().len() as f64),
+        gauge(
+            "foghorn_docker_connected",
+            "Whether the engine is being watched",
+            f64::from(u8::from(engine.version.is_some())),
+        ),
+        gauge(
+            "foghorn_docker_containers",
+            "Containers that are read or were read to their end",
+            board.containers().len() as f64,
+        ),
         Snapshot {
             name: "foghorn_docker_reconnects",
             help: "Streams that had to be opened again",
@@ -36,11 +48,17 @@ fn source(board: &Board) -> Vec<Snapshot> {
                 (label("stream", "logs"), count(&counters.reconnects_logs)),
             ]),
         },
-        counter("foghorn_docker_events_dropped", "Events not taken in time; the containers were listed again", count(&counters.events_dropped)),
+        counter(
+            "foghorn_docker_events_dropped",
+            "Events not taken in time; the containers were listed again",
+            count(&counters.events_dropped),
+        ),
         Snapshot {
             name: "foghorn_log_gaps",
             help: "Gaps shown: lines that were, or may have been, written and that nobody can read any more",
-            values: Values::Counter(counters.gaps().map(|(reason, n)| (label("reason", reason.as_str()), n as f64)).collect()),
+            values: Values::Counter(
+                counters.gaps().map(|(reason, n)| (label("reason", reason.as_str()), n as f64)).collect(),
+            ),
         },
     ]
 }
@@ -55,7 +73,9 @@ fn lag(board: &Board, store: &StoreReader) -> Vec<Snapshot> {
         .map(|status| {
             let known = durability.get(&status.container.id).copied().unwrap_or_default();
             let lag_ns = match (known.durable_ns, known.taken_ns) {
-                (durable, Some(taken)) if durable != Some(taken) => now_ns.saturating_sub(durable.unwrap_or(taken)).max(0),
+                (durable, Some(taken)) if durable != Some(taken) => {
+                    now_ns.saturating_sub(durable.unwrap_or(taken)).max(0)
+                }
                 _ => 0,
             };
             let labels = vec![
@@ -81,11 +101,27 @@ fn index(store: &StoreReader) -> Vec<Snapshot> {
         gauge("foghorn_index_records", "Records that can be searched", status.records as f64),
         gauge("foghorn_checkpoints", "Containers whose read cursors are durable", status.checkpoints as f64),
         gauge("foghorn_index_partitions", "Partitions of the index", status.partitions as f64),
-        gauge("foghorn_index_damaged_partitions", "Partitions set aside, or to be set aside, since the start", status.damaged.len() as f64),
-        gauge("foghorn_index_paused", "Whether the index takes no records, for example because the disk is full", f64::from(u8::from(status.paused.is_some()))),
+        gauge(
+            "foghorn_index_damaged_partitions",
+            "Partitions set aside, or to be set aside, since the start",
+            status.damaged.len() as f64,
+        ),
+        gauge(
+            "foghorn_index_paused",
+            "Whether the index takes no records, for example because the disk is full",
+            f64::from(u8::from(status.paused.is_some())),
+        ),
         counter("foghorn_index_commits", "Commits", status.commits as f64),
-        counter("foghorn_index_failed_commits", "Commits that failed and were tried again", status.failed_commits as f64),
-        gauge("foghorn_storage_filesystem_available_bytes", "Bytes available on the index's file system", available as f64),
+        counter(
+            "foghorn_index_failed_commits",
+            "Commits that failed and were tried again",
+            status.failed_commits as f64,
+        ),
+        gauge(
+            "foghorn_storage_filesystem_available_bytes",
+            "Bytes available on the index's file system",
+            available as f64,
+        ),
         gauge("foghorn_storage_filesystem_size_bytes", "Size of the index's file system", size as f64),
         Snapshot {
             name: "foghorn_log_lines_dropped",

@@ -91,7 +91,11 @@ impl FrameSink for ContainerSink {
         match batches.last_mut() {
             Some(last) => last.checkpoint = Checkpoint { cursor: last.checkpoint.cursor, ..checkpoint },
             None if mark != Mark::Read => {
-                batches.push(Batch { container: Arc::clone(self.pipeline.container()), records: Arc::new([]), checkpoint });
+                batches.push(Batch {
+                    container: Arc::clone(self.pipeline.container()),
+                    records: Arc::new([]),
+                    checkpoint,
+                });
             }
             None => {}
         }

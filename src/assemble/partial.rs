@@ -62,7 +62,12 @@ impl Assembler {
                 sink(open.line(frame.stream));
             }
             None => {
-                let mut open = Open { start: frame.position, end: frame.position, bytes: Vec::with_capacity(2 * PIECE_BYTES), cut_bytes: 0 };
+                let mut open = Open {
+                    start: frame.position,
+                    end: frame.position,
+                    bytes: Vec::with_capacity(2 * PIECE_BYTES),
+                    cut_bytes: 0,
+                };
                 open.append(bytes, self.max_bytes);
                 *slot = Some(open);
             }

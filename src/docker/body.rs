@@ -67,14 +67,18 @@ impl Response {
     /// # Errors
     /// `UnexpectedEof` where the connection closes early, `InvalidData` for what is no HTTP.
     pub async fn get(mut connection: Box<dyn Connection>, host: &str, target: &str) -> io::Result<Self> {
-        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: foghorn\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: foghorn\r\nConnection: close\r\n\r\n");
         connection.write_all(request.as_bytes()).await?;
         let mut buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
         let mut filled = 0;
         loop {
             let read = connection.read(&mut buffer[filled..]).await?;
             if read == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the engine closed the connection without an answer"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the engine closed the connection without an answer",
+                ));
             }
             filled += read;
             let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -99,7 +103,10 @@ impl Response {
     /// # Errors
     /// `UnexpectedEof` where the connection closes before the body ended, and whatever `sink`
     /// answers, as it is.
-    pub async fn read<E: From<io::Error>>(&mut self, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<Progress, E> {
+    pub async fn read<E: From<io::Error>>(
+        &mut self,
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Progress, E> {
         if self.filled == 0 && !self.ended() {
             let read = self.connection.read(&mut self.buffer).await?;
             if read == 0 {
@@ -192,7 +199,9 @@ fn chunk_step<E: From<io::Error>>(
                 let size = chunk_size(&bytes[..end])?;
                 Some((if size == 0 { Chunk::Trailer } else { Chunk::Data(size) }, end + 1))
             }
-            None if bytes.len() > MAX_CHUNK_LINE_BYTES => return Err(invalid("a chunk's size line is too long".into()).into()),
+            None if bytes.len() > MAX_CHUNK_LINE_BYTES => {
+                return Err(invalid("a chunk's size line is too long".into()).into());
+            }
             None => None,
         },
         Chunk::Data(left) if !bytes.is_empty() => {
@@ -282,7 +291,11 @@ mod tests {
     #[tokio::test]
     async fn bodies_of_each_kind_in_pieces_of_any_size() {
         let answers: [(&str, u16, &str); 4] = [
-            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX: y\r\n\r\n", 200, "hello world"),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX: y\r\n\r\n",
+                200,
+                "hello world",
+            ),
             ("HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\nhello", 404, "hello"),
             ("HTTP/1.0 200 OK\r\n\r\nhello", 200, "hello"),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, ""),
@@ -298,11 +311,23 @@ mod tests {
     #[tokio::test]
     async fn a_cut_answer_is_an_error_and_no_end() {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        for answer in ["".into(), "HTTP/1.1 2".into(), format!("{head}5\r\nhel"), format!("{head}5\r\nhello\r\n"), format!("{head}5\r\nhello\r\n0\r\n"), "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello".into()] {
+        for answer in [
+            "".into(),
+            "HTTP/1.1 2".into(),
+            format!("{head}5\r\nhel"),
+            format!("{head}5\r\nhello\r\n"),
+            format!("{head}5\r\nhello\r\n0\r\n"),
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello".into(),
+        ] {
             let error = exchange(answer.as_bytes(), 3).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{answer:?}");
         }
-        for answer in [format!("{head}zz\r\n"), format!("{head}2\r\nhello\r\n"), "SSH-2.0-x\r\n\r\n".into(), format!("{head}-5\r\n")] {
+        for answer in [
+            format!("{head}zz\r\n"),
+            format!("{head}2\r\nhello\r\n"),
+            "SSH-2.0-x\r\n\r\n".into(),
+            format!("{head}-5\r\n"),
+        ] {
             let error = exchange(answer.as_bytes(), 3).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{answer:?}");
         }

@@ -29,8 +29,20 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The events that change what is followed or say why a container ended. `exec_*` is left out:
 /// its actions carry whole command lines, secrets included.
 const EVENTS: [&str; 14] = [
-    "create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause", "rename", "update", "destroy",
-    "health_status", "died",
+    "create",
+    "start",
+    "restart",
+    "die",
+    "stop",
+    "kill",
+    "oom",
+    "pause",
+    "unpause",
+    "rename",
+    "update",
+    "destroy",
+    "health_status",
+    "died",
 ];
 
 /// Why the engine did not answer.
@@ -104,7 +116,13 @@ impl EngineVersion {
     /// From engine 23.0 on a follower survives log rotation and misses nothing at exit
     /// (moby 43294 rewrote it). Podman's own follower is taken to.
     pub fn follows_reliably(&self) -> bool {
-        self.product == "Podman" || self.version.split('.').next().and_then(|major| major.parse::<u32>().ok()).is_none_or(|major| major >= 23)
+        self.product == "Podman"
+            || self
+                .version
+                .split('.')
+                .next()
+                .and_then(|major| major.parse::<u32>().ok())
+                .is_none_or(|major| major >= 23)
     }
 }
 
@@ -220,7 +238,8 @@ impl Client {
         let target = format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&follow={follow}&tail={tail}");
         let open = async {
             let connection = self.dialer.connect().await?;
-            let mut response = Response::get(connection, &self.dialer.authority, &target).await.map_err(|e| self.dialer.io(e))?;
+            let mut response =
+                Response::get(connection, &self.dialer.authority, &target).await.map_err(|e| self.dialer.io(e))?;
             if response.status == 200 {
                 return Ok(response);
             }
@@ -263,7 +282,8 @@ impl Dialer {
         let tls = match (&config.host, &config.tls) {
             (Endpoint::Tcp { host: name, .. }, Some(files)) => {
                 let fault = |reason: String| EngineError::Tls { host: host.clone(), reason };
-                let server = ServerName::try_from(name.clone()).map_err(|_| fault(format!("{name:?} is not a host name")))?;
+                let server =
+                    ServerName::try_from(name.clone()).map_err(|_| fault(format!("{name:?} is not a host name")))?;
                 Some((TlsConnector::from(Arc::new(tls_config(files).map_err(fault)?)), server))
             }
             _ => None,
@@ -284,10 +304,10 @@ impl Dialer {
                 match tls {
                     None => Ok(Box::new(stream)),
                     Some((connector, server)) => {
-                        let stream = connector.connect(server.clone(), stream).await.map_err(|error| EngineError::Tls {
-                            host: self.host.clone(),
-                            reason: error.to_string(),
-                        })?;
+                        let stream = connector
+                            .connect(server.clone(), stream)
+                            .await
+                            .map_err(|error| EngineError::Tls { host: self.host.clone(), reason: error.to_string() })?;
                         Ok(Box::new(stream))
                     }
                 }
@@ -296,7 +316,10 @@ impl Dialer {
     }
 
     /// Sends a request of bollard's. Only GET leaves this process.
-    async fn send(&self, mut request: bollard::BollardRequest) -> Result<hyper::Response<hyper::body::Incoming>, bollard::errors::Error> {
+    async fn send(
+        &self,
+        mut request: bollard::BollardRequest,
+    ) -> Result<hyper::Response<hyper::body::Incoming>, bollard::errors::Error> {
         assert!(request.method() == hyper::Method::GET, "Foghorn only ever reads from the engine");
         let connection = self.connect().await.map_err(|e| io::Error::other(Dialed(e)))?;
         let path = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
@@ -322,7 +345,9 @@ impl Dialer {
     fn explain(&self, error: bollard::errors::Error) -> EngineError {
         use bollard::errors::Error;
         match error {
-            Error::DockerResponseServerError { status_code, message } => EngineError::Status { status: status_code, message },
+            Error::DockerResponseServerError { status_code, message } => {
+                EngineError::Status { status: status_code, message }
+            }
             Error::RequestTimeoutError => EngineError::Timeout(self.host.clone()),
             Error::IOError { err } => match err.downcast::<Dialed>() {
                 Ok(Dialed(error)) => error,
@@ -341,9 +366,12 @@ struct Dialed(EngineError);
 
 /// Reads the certificates, as `DOCKER_CERT_PATH` holds them.
 fn tls_config(files: &TlsFiles) -> Result<rustls::ClientConfig, String> {
-    let unreadable = |file: &Path, error: rustls::pki_types::pem::Error| format!("{} cannot be read: {error}", file.display());
+    let unreadable =
+        |file: &Path, error: rustls::pki_types::pem::Error| format!("{} cannot be read: {error}", file.display());
     let read = |file: &Path| {
-        CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(|e| unreadable(file, e))
+        CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|e| unreadable(file, e))
     };
     let mut roots = rustls::RootCertStore::empty();
     for certificate in read(&files.ca)? {
@@ -356,5 +384,7 @@ fn tls_config(files: &TlsFiles) -> Result<rustls::ClientConfig, String> {
         .with_root_certificates(roots);
     let Some(client) = &files.client else { return Ok(builder.with_no_client_auth()) };
     let key = PrivateKeyDer::from_pem_file(&client.key).map_err(|e| unreadable(&client.key, e))?;
-    builder.with_client_auth_cert(read(&client.cert)?, key).map_err(|error| format!("{}: {error}", client.cert.display()))
+    builder
+        .with_client_auth_cert(read(&client.cert)?, key)
+        .map_err(|error| format!("{}: {error}", client.cert.display()))
 }

@@ -81,9 +81,20 @@ impl Resume {
                 high_ns: cursor.high_ns.unwrap_or(i64::MIN),
                 open: cursor.open,
             });
-            StreamState { search, last: None, high_ns: cursor.high_ns.or(cursor.last.map(|p| p.time_ns)).unwrap_or(i64::MIN) }
+            StreamState {
+                search,
+                last: None,
+                high_ns: cursor.high_ns.or(cursor.last.map(|p| p.time_ns)).unwrap_or(i64::MIN),
+            }
         };
-        Self { reach, order, cursor, streams: [stream(Stream::Stdout), stream(Stream::Stderr)], proven: fresh, first: None }
+        Self {
+            reach,
+            order,
+            cursor,
+            streams: [stream(Stream::Stdout), stream(Stream::Stderr)],
+            proven: fresh,
+            first: None,
+        }
     }
 
     /// Whether the response was seen to continue the cursor.
@@ -176,7 +187,11 @@ mod tests {
     }
 
     /// The new messages of a response, or none where it proved nothing.
-    fn read(cursor: ContainerCursor, reach: Reach, messages: &[(Stream, i64)]) -> Option<(Vec<(Stream, i64, u32)>, Option<Gap>)> {
+    fn read(
+        cursor: ContainerCursor,
+        reach: Reach,
+        messages: &[(Stream, i64)],
+    ) -> Option<(Vec<(Stream, i64, u32)>, Option<Gap>)> {
         let mut resume = Resume::new(cursor, reach, Order::File);
         let mut new = Vec::new();
         let mut gap = None;

@@ -142,7 +142,19 @@ impl<S: FrameSink> Follower<S> {
         poll_interval: Duration,
         complete: bool,
     ) -> Self {
-        Self { client, sink, phase, board, stop, poll_interval, complete, poll_only: false, clean_end: false, tail: FIRST_TAIL, pause: FIRST_PAUSE }
+        Self {
+            client,
+            sink,
+            phase,
+            board,
+            stop,
+            poll_interval,
+            complete,
+            poll_only: false,
+            clean_end: false,
+            tail: FIRST_TAIL,
+            pause: FIRST_PAUSE,
+        }
     }
 
     /// Runs to the end of the container's life.
@@ -219,7 +231,8 @@ impl<S: FrameSink> Follower<S> {
         let mut tail = FIRST_TAIL;
         loop {
             self.clean_end = false;
-            let (tail_now, reach) = if self.is_fresh() { (Tail::All, Reach::Whole) } else { (Tail::Last(tail), Reach::Tail) };
+            let (tail_now, reach) =
+                if self.is_fresh() { (Tail::All, Reach::Whole) } else { (Tail::Last(tail), Reach::Tail) };
             let outcome = self.read(phase, tail_now, reach, Until::Exit).await?;
             if outcome.new > 0 {
                 self.pause = FIRST_PAUSE;
@@ -501,8 +514,15 @@ impl<S: FrameSink> Follower<S> {
     }
 }
 
-async fn read_times(body: &mut Response, decoder: &mut FrameDecoder, last_ns: &mut Option<i64>) -> Result<Progress, ReadError> {
-    timeout(LONGEST_PAUSE, body.read(|bytes| Ok(decoder.feed(bytes, |(_, time_ns, _)| *last_ns = (*last_ns).max(Some(time_ns)))?)))
-        .await
-        .unwrap_or_else(|_| Err(ReadError::Io(io::ErrorKind::TimedOut.into())))
+async fn read_times(
+    body: &mut Response,
+    decoder: &mut FrameDecoder,
+    last_ns: &mut Option<i64>,
+) -> Result<Progress, ReadError> {
+    timeout(
+        LONGEST_PAUSE,
+        body.read(|bytes| Ok(decoder.feed(bytes, |(_, time_ns, _)| *last_ns = (*last_ns).max(Some(time_ns)))?)),
+    )
+    .await
+    .unwrap_or_else(|_| Err(ReadError::Io(io::ErrorKind::TimedOut.into())))
 }

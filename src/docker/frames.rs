@@ -176,8 +176,9 @@ fn decode_frames(bytes: &[u8], sink: &mut impl FnMut(Message<'_>)) -> Result<usi
 /// an application's own timestamps stay text.
 fn embedded_time(text: &[u8], time_ns: i64) -> Option<usize> {
     memchr::memchr_iter(b'T', text).filter(|&at| at > 10).map(|at| at - 10).find(|&at| {
-        text.get(at..at + TIME_BYTES)
-            .is_some_and(|time| time[TIME_BYTES - 2..] == *b"Z " && time[19] == b'.' && fixed_time(time).is_some_and(|t| t > time_ns))
+        text.get(at..at + TIME_BYTES).is_some_and(|time| {
+            time[TIME_BYTES - 2..] == *b"Z " && time[19] == b'.' && fixed_time(time).is_some_and(|t| t > time_ns)
+        })
     })
 }
 
@@ -205,7 +206,8 @@ fn fixed_time(b: &[u8]) -> Option<i64> {
     let digits = |range: std::ops::Range<usize>| {
         b[range].iter().try_fold(0_i64, |n, &c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')))
     };
-    if b.len() < 30 || b[4] != b'-' || b[7] != b'-' || b[10] != b'T' || b[13] != b':' || b[16] != b':' || b[19] != b'.' {
+    if b.len() < 30 || b[4] != b'-' || b[7] != b'-' || b[10] != b'T' || b[13] != b':' || b[16] != b':' || b[19] != b'.'
+    {
         return None;
     }
     let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
@@ -274,7 +276,12 @@ mod tests {
 
     #[test]
     fn damage_is_said_and_never_a_line() {
-        for body in [&b"HTTP/1.1 400 Bad Request\r\n"[..], &frame(7, b"x"), &frame(1, b"yesterday hello\n"), &[1, 0, 0, 0, 255, 255, 255, 255]] {
+        for body in [
+            &b"HTTP/1.1 400 Bad Request\r\n"[..],
+            &frame(7, b"x"),
+            &frame(1, b"yesterday hello\n"),
+            &[1, 0, 0, 0, 255, 255, 255, 255],
+        ] {
             assert!(matches!(decode(Framing::Multiplexed, body, 5), Err(FrameError::Damaged(_))), "{body:?}");
         }
         let cut = &frame(1, format!("{T1} one\n").as_bytes())[..20];

@@ -48,7 +48,10 @@ pub fn details(inspect: &ContainerInspectResponse) -> Option<Details> {
         running: matches!(status, Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::PAUSED))
             || status.is_none() && state.and_then(|s| s.running).unwrap_or(false),
         started: !matches!(status, Some(ContainerStateStatusEnum::CREATED)) && !started_at.starts_with("0001"),
-        started_ns: chrono::DateTime::parse_from_rfc3339(&started_at).ok().and_then(|t| t.timestamp_nanos_opt()).unwrap_or(0),
+        started_ns: chrono::DateTime::parse_from_rfc3339(&started_at)
+            .ok()
+            .and_then(|t| t.timestamp_nanos_opt())
+            .unwrap_or(0),
         started_at,
     })
 }
@@ -73,9 +76,16 @@ fn bounded(text: &str) -> String {
 }
 
 /// Whether a container is to be read: by its label, its project, its name, and not being us.
-pub fn wanted(container: &Container, labels: &HashMap<String, String>, config: &DockerConfig, own_id: Option<&str>) -> bool {
+pub fn wanted(
+    container: &Container,
+    labels: &HashMap<String, String>,
+    config: &DockerConfig,
+    own_id: Option<&str>,
+) -> bool {
     let is_own = own_id.is_some_and(|own| !own.is_empty() && container.id.as_str().starts_with(own));
-    let disabled = labels.get("foghorn.enable").is_some_and(|v| matches!(v.trim().to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"));
+    let disabled = labels
+        .get("foghorn.enable")
+        .is_some_and(|v| matches!(v.trim().to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"));
     (config.include_self || !is_own) && !disabled && config.selects(&container.project, &container.name)
 }
 
@@ -88,7 +98,9 @@ pub fn own_id(mountinfo: &str, cgroup: &str) -> Option<String> {
         .lines()
         .filter(|line| line.contains("/etc/hostname") || line.contains("/etc/resolv.conf"))
         .find_map(|line| line.split('/').find(is_id));
-    let grouped = || cgroup.lines().find_map(|line| line.rsplit(['/', '-', ':']).map(|p| p.trim_end_matches(".scope")).find(is_id));
+    let grouped = || {
+        cgroup.lines().find_map(|line| line.rsplit(['/', '-', ':']).map(|p| p.trim_end_matches(".scope")).find(is_id))
+    };
     mounted.or_else(grouped).map(str::to_owned)
 }
 

@@ -177,7 +177,8 @@ impl<S: Sinks> Supervisor<S> {
             self.gone(&id, now);
         }
         self.ignored.retain(|id| present.contains(id));
-        let unknown: Vec<ContainerId> = self.watch.resumable.keys().filter(|id| !present.contains(*id)).cloned().collect();
+        let unknown: Vec<ContainerId> =
+            self.watch.resumable.keys().filter(|id| !present.contains(*id)).cloned().collect();
         for id in unknown {
             self.gone_unseen(&id, now).await;
         }
@@ -211,7 +212,10 @@ impl<S: Sinks> Supervisor<S> {
                 sender.send_if_modified(|before| {
                     let restarted = before.details.started_at != phase.details.started_at;
                     phase.starts = before.starts + u64::from(restarted);
-                    let same = before.life == phase.life && before.details == phase.details && before.poll == phase.poll && before.reliable == phase.reliable;
+                    let same = before.life == phase.life
+                        && before.details == phase.details
+                        && before.poll == phase.poll
+                        && before.reliable == phase.reliable;
                     if !same {
                         *before = phase;
                     }
@@ -349,7 +353,13 @@ enum Look {
 }
 
 fn fresh() -> Checkpoint {
-    Checkpoint { cursor: ContainerCursor::default(), first_seen_ns: now_ns(), complete: false, forget: false, urgent: false }
+    Checkpoint {
+        cursor: ContainerCursor::default(),
+        first_seen_ns: now_ns(),
+        complete: false,
+        forget: false,
+        urgent: false,
+    }
 }
 
 /// Takes events off the engine as fast as they come: a reader that stalls slows the engine down.

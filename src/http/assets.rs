@@ -43,6 +43,8 @@ pub(super) async fn index() -> Response {
 }
 
 pub(super) async fn asset(Path((hash, name)): Path<(String, String)>) -> Result<Response, ApiError> {
-    let (_, kind, text) = FILES.iter().find(|(file, ..)| *file == name && hash == *HASH).ok_or_else(ApiError::not_found)?;
-    Ok(([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")], *text).into_response())
+    let (_, kind, text) =
+        FILES.iter().find(|(file, ..)| *file == name && hash == *HASH).ok_or_else(ApiError::not_found)?;
+    Ok(([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")], *text)
+        .into_response())
 }

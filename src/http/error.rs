@@ -58,7 +58,11 @@ impl ApiError {
     }
 
     pub(super) fn too_many_readers() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_readers", "all places of live tail are taken, see live.max_readers")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_readers",
+            "all places of live tail are taken, see live.max_readers",
+        )
     }
 
     /// What went wrong inside is for the log, not for the reader.

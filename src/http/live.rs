@@ -44,7 +44,9 @@ fn events(heard: Heard) -> Vec<Event> {
     match heard {
         Heard::Records(records) => records
             .iter()
-            .filter_map(|record| Event::default().event("record").id(record.id().to_string()).json_data(RecordJson::from(record)).ok())
+            .filter_map(|record| {
+                Event::default().event("record").id(record.id().to_string()).json_data(RecordJson::from(record)).ok()
+            })
             .collect(),
         Heard::Lagged(batches) => vec![Event::default().event("lagged").data(format!("{{\"batches\":{batches}}}"))],
         Heard::Closed => vec![Event::default().event("bye").data("{}")],

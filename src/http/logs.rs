@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Query as QueryString, State};
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query as QueryString, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -98,11 +98,17 @@ pub(super) async fn logs(State(handles): State<Handles>, parameters: Parameters)
         order: match parameters.get("order") {
             None | Some("newest") => Order::NewestFirst,
             Some("oldest") => Order::OldestFirst,
-            Some(other) => return Err(ApiError::parameter("order", format!("{other:?} is no order, expected newest or oldest"))),
+            Some(other) => {
+                return Err(ApiError::parameter("order", format!("{other:?} is no order, expected newest or oldest")));
+            }
         },
         after: parameters
             .get("cursor")
-            .map(|text| text.parse::<RecordId>().map_err(|_| ApiError::parameter("cursor", format!("{text:?} is no cursor, expected the next_cursor of a page"))))
+            .map(|text| {
+                text.parse::<RecordId>().map_err(|_| {
+                    ApiError::parameter("cursor", format!("{text:?} is no cursor, expected the next_cursor of a page"))
+                })
+            })
             .transpose()?,
         limit: limit(parameters.get("limit"), handles.config.max_limit)?,
         deadline: Instant::now() + handles.config.query_timeout,
@@ -149,7 +155,9 @@ fn limit(text: Option<&str>, most: u64) -> Result<usize, ApiError> {
         .ok()
         .filter(|&limit| limit >= 1 && limit <= most)
         .and_then(|limit| usize::try_from(limit).ok())
-        .ok_or_else(|| ApiError::parameter("limit", format!("{text:?} is no limit, expected a number from 1 to {most}")))
+        .ok_or_else(|| {
+            ApiError::parameter("limit", format!("{text:?} is no limit, expected a number from 1 to {most}"))
+        })
 }
 
 fn time(parameter: &'static str, text: &str, now: DateTime<Utc>) -> Result<i64, ApiError> {

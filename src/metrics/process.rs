@@ -31,7 +31,11 @@ fn parse(stat: &str, status: &str, uptime: &str, now_s: f64) -> Vec<Snapshot> {
     }
     let uptime_s = uptime.split(' ').next().and_then(|text| text.parse::<f64>().ok());
     if let (Some(start), Some(uptime_s)) = (ticks(19), uptime_s) {
-        snapshots.push(gauge("process_start_time_seconds", "Start of the process since the epoch", now_s - uptime_s + start / TICKS_PER_SECOND));
+        snapshots.push(gauge(
+            "process_start_time_seconds",
+            "Start of the process since the epoch",
+            now_s - uptime_s + start / TICKS_PER_SECOND,
+        ));
     }
     let kib = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key))?;
@@ -41,7 +45,11 @@ fn parse(stat: &str, status: &str, uptime: &str, now_s: f64) -> Vec<Snapshot> {
         snapshots.push(gauge("process_resident_memory_bytes", "Resident memory", resident * 1024.0));
     }
     if let Some(anonymous) = kib("RssAnon") {
-        snapshots.push(gauge("foghorn_anonymous_memory_bytes", "Resident memory that is not backed by files of the index", anonymous * 1024.0));
+        snapshots.push(gauge(
+            "foghorn_anonymous_memory_bytes",
+            "Resident memory that is not backed by files of the index",
+            anonymous * 1024.0,
+        ));
     }
     snapshots
 }

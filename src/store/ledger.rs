@@ -61,7 +61,11 @@ impl Ledger {
     /// Reads a payload; an error says what is wrong with it.
     pub(super) fn from_payload(payload: &str) -> Result<Self, String> {
         let ledger: Self = serde_json::from_str(payload).map_err(|e| format!("its cursors cannot be read: {e}"))?;
-        if ledger.version == VERSION { Ok(ledger) } else { Err(format!("its cursors have version {}, expected {VERSION}", ledger.version)) }
+        if ledger.version == VERSION {
+            Ok(ledger)
+        } else {
+            Err(format!("its cursors have version {}, expected {VERSION}", ledger.version))
+        }
     }
 
     pub(super) fn into_entries(self) -> HashMap<ContainerId, (Container, Checkpoint)> {
@@ -76,9 +80,18 @@ mod tests {
 
     #[test]
     fn a_ledger_survives_its_payload() {
-        let container = |id: &str| Container { id: ContainerId::new(id), name: id.into(), project: "p".into(), service: "s".into(), number: 1 };
+        let container = |id: &str| Container {
+            id: ContainerId::new(id),
+            name: id.into(),
+            project: "p".into(),
+            service: "s".into(),
+            number: 1,
+        };
         let last = Some(Position { time_ns: 1_795_233_566_123_456_789, ordinal: 2 });
-        let cursor = ContainerCursor { stderr: StreamCursor { last, open: true, high_ns: Some(5) }, ..ContainerCursor::default() };
+        let cursor = ContainerCursor {
+            stderr: StreamCursor { last, open: true, high_ns: Some(5) },
+            ..ContainerCursor::default()
+        };
         let checkpoint = Checkpoint { cursor, first_seen_ns: 7, complete: true, forget: false, urgent: false };
         let mut ledger = Ledger { sequence: 9, ..Ledger::default() };
         ledger.apply(&container("a"), &checkpoint);

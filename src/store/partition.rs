@@ -101,7 +101,8 @@ impl Partition {
     }
 
     fn new(index: Index, path: &Path, fields: Fields) -> tantivy::Result<Self> {
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(4).try_into()?;
+        let reader =
+            index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(4).try_into()?;
         Ok(Self { path: path.to_owned(), index, reader, fields })
     }
 
@@ -204,7 +205,10 @@ impl PartitionWriter {
     }
 
     /// Starts to merge neighbours where there are enough of them; the answer waits for the end.
-    pub(super) fn start_merge(&mut self, partition: &Partition) -> Option<tantivy::FutureResult<Option<tantivy::SegmentMeta>>> {
+    pub(super) fn start_merge(
+        &mut self,
+        partition: &Partition,
+    ) -> Option<tantivy::FutureResult<Option<tantivy::SegmentMeta>>> {
         let mut segments: Vec<(i64, SegmentId, u32)> = partition
             .searcher()
             .segment_readers()
@@ -244,7 +248,8 @@ fn merge_candidates(sizes: &[u32]) -> Option<std::ops::Range<usize>> {
 /// The earliest and the latest time in a segment; none in an empty one.
 pub(super) fn time_range(reader: &SegmentReader) -> Option<(i64, i64)> {
     let times = reader.fast_fields().date("time").ok()?;
-    (reader.num_docs() > 0).then(|| (times.min_value().into_timestamp_nanos(), times.max_value().into_timestamp_nanos()))
+    (reader.num_docs() > 0)
+        .then(|| (times.min_value().into_timestamp_nanos(), times.max_value().into_timestamp_nanos()))
 }
 
 pub(super) fn directory_bytes(path: &Path) -> u64 {
@@ -262,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_key_survives_its_name() {
-        for (key, name) in [(Key { day: 20_778, part: 0 }, "2026-11-21"), (Key { day: 20_778, part: 12 }, "2026-11-21.012")] {
+        for (key, name) in
+            [(Key { day: 20_778, part: 0 }, "2026-11-21"), (Key { day: 20_778, part: 12 }, "2026-11-21.012")]
+        {
             assert_eq!(key.name(), name);
             assert_eq!(Key::from_name(name), Some(key));
         }

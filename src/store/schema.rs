@@ -9,7 +9,8 @@ use std::sync::{Arc, LazyLock};
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf, Value};
 use tantivy::schema::{
-    DateOptions, DateTimePrecision, Document, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
+    DateOptions, DateTimePrecision, Document, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing,
+    TextOptions,
 };
 use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager};
@@ -48,10 +49,16 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
-    let indexing = |tokenizer| TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
+    let indexing = |tokenizer| {
+        TextFieldIndexing::default()
+            .set_tokenizer(tokenizer)
+            .set_index_option(IndexRecordOption::Basic)
+            .set_fieldnorms(false)
+    };
     let keyword = || TextOptions::default().set_indexing_options(indexing(RAW)).set_fast(RAW);
     let fields = Fields {
-        time: builder.add_date_field("time", DateOptions::default().set_fast().set_precision(DateTimePrecision::Nanoseconds)),
+        time: builder
+            .add_date_field("time", DateOptions::default().set_fast().set_precision(DateTimePrecision::Nanoseconds)),
         ordinal: builder.add_u64_field("ordinal", NumericOptions::default().set_fast()),
         origin: builder.add_text_field("origin", keyword()),
         marks: builder.add_text_field("marks", keyword()),
@@ -237,7 +244,8 @@ impl RecordDocument {
         }
         let has_extra = record.kind != Kind::Line && !record.fields.is_empty();
         let extra = if has_extra { serde_json::to_string(&record.fields).unwrap_or_default() } else { String::new() };
-        let marks = Marks { stream: record.stream, level: record.level, kind: record.kind, truncated: record.truncated };
+        let marks =
+            Marks { stream: record.stream, level: record.level, kind: record.kind, truncated: record.truncated };
         Self { batch: Arc::clone(batch), index, fields, origin, marks: marks.keyword(), words, extra }
     }
 
@@ -312,7 +320,13 @@ mod tests {
 
     #[test]
     fn a_container_survives_its_origin() {
-        let web = Container { id: ContainerId::new("ab"), name: "web-1".into(), project: String::new(), service: "web".into(), number: 3 };
+        let web = Container {
+            id: ContainerId::new("ab"),
+            name: "web-1".into(),
+            project: String::new(),
+            service: "web".into(),
+            number: 3,
+        };
         assert_eq!(container(&origin(&web)), web);
         assert_eq!(container("").number, 0);
     }

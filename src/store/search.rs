@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tantivy::columnar::{Column, StrColumn};
-use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery, TermSetQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery, TermSetQuery,
+};
 use tantivy::schema::{Field, IndexRecordOption, Value as _};
 use tantivy::{DateTime, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader, TERMINATED, TantivyDocument, Term};
 
@@ -94,13 +96,17 @@ impl Best<'_> {
 
     /// Nothing ranked below this can still be taken; none while there is room.
     fn floor(&self) -> Option<i64> {
-        (self.found.len() >= self.room()).then(|| self.found.last().map(|(id, _)| self.rank.of_time(id.time_ns))).flatten()
+        (self.found.len() >= self.room())
+            .then(|| self.found.last().map(|(id, _)| self.rank.of_time(id.time_ns)))
+            .flatten()
     }
 
     fn offer(&mut self, record: Record) {
         let id = record.id();
         let request = self.request;
-        if request.after.as_ref().is_some_and(|after| !self.rank.is_better(after, &id)) || !request.query.matches(&record) {
+        if request.after.as_ref().is_some_and(|after| !self.rank.is_better(after, &id))
+            || !request.query.matches(&record)
+        {
             return;
         }
         let at = self.found.partition_point(|(other, _)| self.rank.is_better(other, &id));
@@ -121,7 +127,8 @@ struct Window {
 pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, StoreError> {
     let rank = Rank(request.order);
     let mut window = Window { low: i64::MIN, high: i64::MAX };
-    let (first_ns, last_ns) = (request.from_ns.unwrap_or(i64::MIN), request.to_ns.map_or(i64::MAX, |t| t.saturating_sub(1)));
+    let (first_ns, last_ns) =
+        (request.from_ns.unwrap_or(i64::MIN), request.to_ns.map_or(i64::MAX, |t| t.saturating_sub(1)));
     if first_ns > last_ns || request.limit == 0 {
         return Ok(Page::default());
     }
@@ -172,7 +179,9 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
         let (partition, searcher) = &searchers[at];
         let query = match narrowed.entry(at) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(narrow(&request.query, partition.fields(), searcher)?),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(narrow(&request.query, partition.fields(), searcher)?)
+            }
         };
         let segment = Segment::open(shared, partition, searcher, ordinal)?;
         is_partial |= segment.search(&**query, window, &mut best)?;
@@ -192,7 +201,11 @@ fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn 
             Requirement::Token(token) => parts.push((Occur::Must, term(fields.body, &token))),
             Requirement::TokenPrefix(prefix) => parts.push((Occur::Must, begins(fields.body, &prefix)?)),
             Requirement::Keyword { field, .. } | Requirement::KeywordPrefix { field, .. } => match field {
-                BuiltinField::Container | BuiltinField::ContainerId | BuiltinField::Project | BuiltinField::Service | BuiltinField::Number => {
+                BuiltinField::Container
+                | BuiltinField::ContainerId
+                | BuiltinField::Project
+                | BuiltinField::Service
+                | BuiltinField::Number => {
                     of_container.push(requirement);
                 }
                 BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind => of_marks.push(requirement),
@@ -208,7 +221,11 @@ fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn 
             parts.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
         }
     }
-    Ok(if parts.is_empty() { Box::new(AllQuery) } else { Box::new(ConstScoreQuery::new(Box::new(BooleanQuery::new(parts)), 1.0)) })
+    Ok(if parts.is_empty() {
+        Box::new(AllQuery)
+    } else {
+        Box::new(ConstScoreQuery::new(Box::new(BooleanQuery::new(parts)), 1.0))
+    })
 }
 
 /// The keywords of `field` that pass, from the dictionaries of all segments: there are few.
@@ -271,7 +288,12 @@ struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    fn open(shared: &'a Shared, partition: &Partition, searcher: &'a Searcher, ordinal: SegmentOrdinal) -> Result<Self, StoreError> {
+    fn open(
+        shared: &'a Shared,
+        partition: &Partition,
+        searcher: &'a Searcher,
+        ordinal: SegmentOrdinal,
+    ) -> Result<Self, StoreError> {
         let reader = searcher.segment_reader(ordinal);
         let fast = reader.fast_fields();
         let text = |name: &str| -> tantivy::Result<StrColumn> {
@@ -364,7 +386,11 @@ impl<'a> Segment<'a> {
             }
         };
         let marks = Marks::from_keyword(&self.text(&self.marks, doc)?);
-        let fields = if extra.is_empty() { (self.shared.read_fields)(raw) } else { serde_json::from_str(extra).unwrap_or_default() };
+        let fields = if extra.is_empty() {
+            (self.shared.read_fields)(raw)
+        } else {
+            serde_json::from_str(extra).unwrap_or_default()
+        };
         Ok(Record {
             container,
             stream: marks.stream,

@@ -64,7 +64,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, config: &StoreConfig, retention: &RetentionConfig, ledger: Ledger, lock: File) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        config: &StoreConfig,
+        retention: &RetentionConfig,
+        ledger: Ledger,
+        lock: File,
+    ) -> Self {
         let check = retention::check_in_background(&shared);
         Self {
             shared,
@@ -168,10 +174,14 @@ impl Writer {
             (None, None) => Key::of_time(now_ns()),
         };
         let visible = self.shared.visible();
-        let newest_part = visible.partitions.range(day..Key { day: day.day + 1, part: 0 }).next_back().map_or(day, |(key, _)| *key);
+        let newest_part =
+            visible.partitions.range(day..Key { day: day.day + 1, part: 0 }).next_back().map_or(day, |(key, _)| *key);
         let part_limit = self.retention.max_bytes / retention::PARTS;
         let key = match visible.partitions.get(&newest_part) {
-            Some(partition) if !self.round_keys.contains_key(&day.day) && partition.size_bytes() > part_limit.max(retention::MIN_PART_BYTES) => {
+            Some(partition)
+                if !self.round_keys.contains_key(&day.day)
+                    && partition.size_bytes() > part_limit.max(retention::MIN_PART_BYTES) =>
+            {
                 Key { part: newest_part.part + 1, ..newest_part }
             }
             _ => newest_part,
@@ -371,7 +381,10 @@ impl Writer {
         if self.ledger_key() == Some(key) || self.writers.contains_key(&key) {
             let path = self.shared.visible().partitions.get(&key).map(|p| p.path.clone());
             if let Some(path) = path {
-                warn!(partition = key.name(), reason, "the current partition is damaged; restart to set it aside and read its lines again");
+                warn!(
+                    partition = key.name(),
+                    reason, "the current partition is damaged; restart to set it aside and read its lines again"
+                );
                 drop(std::fs::write(path.join(retention::DAMAGED_MARK), &reason));
                 self.shared.status().damaged.push(format!("{}: {reason}; restart to set it aside", key.name()));
             }

@@ -16,7 +16,8 @@ impl Engine {
     /// Starts the engine of a generation and gives it the image `foghorn-test/loggen:1`.
     pub fn up(version: &str, arguments: &[&str]) -> Self {
         let root = std::env::var("FOGHORN_TEST_DIR").unwrap_or_else(|_| "/tmp".into());
-        let directory = tempfile::Builder::new().prefix("engine-").tempdir_in(root).expect("a directory for the engine").keep();
+        let directory =
+            tempfile::Builder::new().prefix("engine-").tempdir_in(root).expect("a directory for the engine").keep();
         let engine = Self { directory };
         let owner = std::process::id().to_string();
         let place = engine.directory.to_str().expect("a plain path").to_owned();
@@ -97,7 +98,8 @@ impl Engine {
     /// The container's log as the engine has it now: time and line of each stream, decoded here
     /// and not by what is tested. None where the container is gone.
     pub fn log(&self, id: &str) -> Option<[Vec<(i64, Vec<u8>)>; 2]> {
-        let (status, body) = self.ask("GET", &format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&tail=all"), None);
+        let (status, body) =
+            self.ask("GET", &format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&tail=all"), None);
         if status == 404 {
             return None;
         }
@@ -113,7 +115,8 @@ impl Engine {
             let stream = usize::from(header[0] == 2);
             let space = payload.iter().position(|&b| b == b' ').expect("a time");
             let time = std::str::from_utf8(&payload[..space]).expect("text");
-            let time_ns = chrono::DateTime::parse_from_rfc3339(time).expect("a time").timestamp_nanos_opt().expect("a near time");
+            let time_ns =
+                chrono::DateTime::parse_from_rfc3339(time).expect("a time").timestamp_nanos_opt().expect("a near time");
             let text = &payload[space + 1..];
             if let Some(line) = open[stream].take_if(|line| line.0 != time_ns) {
                 lines[stream].push(line);

@@ -54,7 +54,10 @@ impl Random {
 
 fn exactness(version: &str) {
     let engine = Engine::up(version, &["--live-restore"]);
-    let directory = tempfile::Builder::new().prefix("store-").tempdir_in(engine.directory.parent().expect("a parent")).expect("a directory");
+    let directory = tempfile::Builder::new()
+        .prefix("store-")
+        .tempdir_in(engine.directory.parent().expect("a parent"))
+        .expect("a directory");
     let store = directory.path().join("store");
     let (kills, scale) = if is_long() { (22, 12) } else { (5, 1) };
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
@@ -64,7 +67,11 @@ fn exactness(version: &str) {
     // From here on nothing may be lost: each container is known for good.
     wait_for("every container to be read and durable", 30, || {
         let status = foghorn.json("/api/v1/status");
-        let known = |writer: &Writer| status["containers"].as_array().is_some_and(|all| all.iter().any(|c| c["container"]["id"] == writer.id.as_str()));
+        let known = |writer: &Writer| {
+            status["containers"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|c| c["container"]["id"] == writer.id.as_str()))
+        };
         writers.iter().all(known) && foghorn.durable_containers() >= writers.len()
     });
     let mut restarts = Vec::new();
@@ -102,7 +109,8 @@ fn start_writers(engine: &Engine, scale: u64) -> Vec<Writer> {
     let mut add = |name: &'static str, seed: u64, rate: u64, count: u64, mix: Mix, more: &[&str], host: Value| {
         let count = count * scale;
         let texts = [seed.to_string(), count.to_string(), rate.to_string()];
-        let mut command = vec!["run", "--seed", &texts[0], "--count", &texts[1], "--rate", &texts[2], "--mix", mix.name()];
+        let mut command =
+            vec!["run", "--seed", &texts[0], "--count", &texts[1], "--rate", &texts[2], "--mix", mix.name()];
         command.extend(more);
         let removed = host["AutoRemove"] == json!(true);
         let rotated = host["LogConfig"]["Config"]["max-size"].is_string();
@@ -119,10 +127,26 @@ fn start_writers(engine: &Engine, scale: u64) -> Vec<Writer> {
     add("wide-local", 3, 100, 1_200, Mix::Wide, &[], log("local", json!({})));
     add("fast", 4, 5_000, 20_000, Mix::Small, &[], log("json-file", json!({})));
     add("bursts", 5, 500, 6_000, Mix::Small, &["--burst", "500"], log("local", json!({})));
-    add("rotating", 6, 1_000, 12_000, Mix::Small, &[], log("json-file", json!({ "max-size": "200k", "max-file": "3" })));
+    add(
+        "rotating",
+        6,
+        1_000,
+        12_000,
+        Mix::Small,
+        &[],
+        log("json-file", json!({ "max-size": "200k", "max-file": "3" })),
+    );
     add("rotating-local", 7, 500, 6_000, Mix::Small, &[], log("local", json!({ "max-size": "100k", "max-file": "3" })));
     let restart = json!({ "Name": "on-failure", "MaximumRetryCount": 4 });
-    add("crashing", 8, 500, 500, Mix::Wide, &["--exit", "3"], with(log("json-file", json!({})), "RestartPolicy", restart));
+    add(
+        "crashing",
+        8,
+        500,
+        500,
+        Mix::Wide,
+        &["--exit", "3"],
+        with(log("json-file", json!({})), "RestartPolicy", restart),
+    );
     add("removed", 9, 400, 2_000, Mix::Small, &[], with(log("json-file", json!({})), "AutoRemove", json!(true)));
     writers
 }
@@ -143,7 +167,9 @@ fn check(engine: &Engine, foghorn: &Foghorn, writer: &Writer, restarts: &[(i64, 
         wait_for(&format!("the end of {}", writer.name), 30, || read().iter().any(|r| time_ns(&r["time"]) >= last));
     } else {
         wait_for(&format!("the removal of {}", writer.name), 60, || {
-            foghorn.json("/api/v1/status")["containers"].as_array().is_some_and(|c| c.iter().all(|c| c["container"]["id"] != writer.id.as_str()))
+            foghorn.json("/api/v1/status")["containers"]
+                .as_array()
+                .is_some_and(|c| c.iter().all(|c| c["container"]["id"] != writer.id.as_str()))
         });
     }
     let records = read();
@@ -166,7 +192,11 @@ fn check(engine: &Engine, foghorn: &Foghorn, writer: &Writer, restarts: &[(i64, 
             let end = if writer.rotated { stored.len().saturating_sub(truth.len()) } else { 0 };
             if stored[end..] != truth[..] {
                 let at = stored[end..].iter().zip(truth).position(|(a, b)| a != b);
-                say(format!("{stream}: {} lines stored, {} in the engine, first difference at {at:?}", stored.len(), truth.len()));
+                say(format!(
+                    "{stream}: {} lines stored, {} in the engine, first difference at {at:?}",
+                    stored.len(),
+                    truth.len()
+                ));
             }
         }
         for problem in numbered(writer, letter, &stored, &gaps, restarts) {
@@ -177,7 +207,13 @@ fn check(engine: &Engine, foghorn: &Foghorn, writer: &Writer, restarts: &[(i64, 
 }
 
 /// What is wrong with the stored lines of a stream as a sequence of printed ones.
-fn numbered(writer: &Writer, stream: u8, stored: &[(i64, Vec<u8>)], gaps: &[(i64, i64)], restarts: &[(i64, i64)]) -> Vec<String> {
+fn numbered(
+    writer: &Writer,
+    stream: u8,
+    stored: &[(i64, Vec<u8>)],
+    gaps: &[(i64, i64)],
+    restarts: &[(i64, i64)],
+) -> Vec<String> {
     let mut problems = Vec::new();
     let mut next: BTreeMap<u32, u64> = BTreeMap::new();
     let mut run = 1;
@@ -206,9 +242,14 @@ fn numbered(writer: &Writer, stream: u8, stored: &[(i64, Vec<u8>)], gaps: &[(i64
         let restarted = restarts.iter().any(|&(from, to)| from <= *time_ns && before_ns <= to);
         let covered = covered || restarted;
         if here < run || number < expected {
-            problems.push(format!("run {here} line {number} again, or out of order, after run {run} line {}", expected - 1));
+            problems.push(format!(
+                "run {here} line {number} again, or out of order, after run {run} line {}",
+                expected - 1
+            ));
         } else if number > expected && !covered {
-            problems.push(format!("run {here} lines {expected}..{number} are missing and no gap says so ({before_ns}..{time_ns})"));
+            problems.push(format!(
+                "run {here} lines {expected}..{number} are missing and no gap says so ({before_ns}..{time_ns})"
+            ));
         } else if number == expected && *line != lines::line(writer.seed, here, stream, number, writer.mix) {
             problems.push(format!("run {here} line {number} is {:?}", shown(line)));
         }
@@ -237,7 +278,8 @@ fn time_ns(time: &Value) -> i64 {
 
 #[test]
 fn a_missing_line_is_found_by_the_check_itself() {
-    let writer = Writer { name: "x", id: "0".repeat(12), seed: 1, mix: Mix::Small, removed: false, rotated: false, count: 3 };
+    let writer =
+        Writer { name: "x", id: "0".repeat(12), seed: 1, mix: Mix::Small, removed: false, rotated: false, count: 3 };
     let line = |n: u64| (n as i64, lines::line(1, 1, lines::OUT, n, Mix::Small));
     let whole: Vec<_> = (1..=3).map(line).collect();
     assert!(numbered(&writer, lines::OUT, &whole, &[], &[]).is_empty());

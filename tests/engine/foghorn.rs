@@ -19,9 +19,12 @@ pub struct Foghorn {
 impl Foghorn {
     /// Starts the program on an engine and a store. Its own log is kept beside the store.
     pub fn start(engine: &Engine, store: &Path, environment: &[(&str, &str)]) -> Self {
-        let log = std::fs::File::options().create(true).append(true).open(store.with_extension("log")).expect("a log file");
+        let log =
+            std::fs::File::options().create(true).append(true).open(store.with_extension("log")).expect("a log file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_foghorn"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FOGHORN_") || name.starts_with("DOCKER_")) {
+        for (name, _) in
+            std::env::vars().filter(|(name, _)| name.starts_with("FOGHORN_") || name.starts_with("DOCKER_"))
+        {
             command.env_remove(name);
         }
         let mut child = command
@@ -37,9 +40,11 @@ impl Foghorn {
             .expect("foghorn starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its first line");
-        let address = line.trim().strip_prefix("Foghorn listens on http://").and_then(|l| l.strip_suffix('/')).unwrap_or_else(|| {
-            panic!("foghorn said {line:?}; see {}", store.with_extension("log").display())
-        });
+        let address = line
+            .trim()
+            .strip_prefix("Foghorn listens on http://")
+            .and_then(|l| l.strip_suffix('/'))
+            .unwrap_or_else(|| panic!("foghorn said {line:?}; see {}", store.with_extension("log").display()));
         Self { address: address.to_owned(), child }
     }
 
@@ -51,7 +56,8 @@ impl Foghorn {
     pub fn get(&self, path: &str) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("foghorn listens");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: foghorn\r\nConnection: close\r\n\r\n").expect("the request is sent");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: foghorn\r\nConnection: close\r\n\r\n")
+            .expect("the request is sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("the answer is read");
         split_answer(&answer)
@@ -67,7 +73,8 @@ impl Foghorn {
     pub fn durable_containers(&self) -> usize {
         let (_, text) = self.get("/metrics");
         let text = String::from_utf8_lossy(&text).into_owned();
-        let value = text.lines().find_map(|line| line.strip_prefix("foghorn_checkpoints ")).and_then(|v| v.parse::<f64>().ok());
+        let value =
+            text.lines().find_map(|line| line.strip_prefix("foghorn_checkpoints ")).and_then(|v| v.parse::<f64>().ok());
         value.unwrap_or_default() as usize
     }
 

@@ -11,7 +11,7 @@ cache=${FOGHORN_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/foghorn-tes
 store=$cache/packaging
 
 # Raise these when the content of the tools or of a stand-in changes.
-readonly tools_recipe=1 builder_recipe=1
+readonly tools_recipe=1 builder_recipe=2
 
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -173,7 +173,7 @@ make_builder() {
         set -euo pipefail
         apt-get update -q
         apt-get install -q -y --no-install-recommends gcc libc6-dev ca-certificates wget
-        tar --create --one-file-system --directory / \
+        tar --create --directory / \
             --exclude "usr/bin/docker*" --exclude usr/sbin/dockerd --exclude "usr/bin/containerd*" \
             --exclude usr/sbin/runc --exclude usr/bin/ctr --exclude usr/lib/modules \
             bin sbin lib lib64 usr/bin usr/sbin usr/lib usr/include usr/share/ca-certificates etc/ssl \

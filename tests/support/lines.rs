@@ -4,10 +4,7 @@
 //! again to compare: a line lost, doubled, cut, swapped or changed by one byte
 //! is seen. Only the standard library is used, so that `loggen` can be built
 //! with a bare `rustc`.
-#![allow(
-    dead_code,
-    reason = "each program that includes this file uses a part of it"
-)]
+#![allow(dead_code, reason = "each program that includes this file uses a part of it")]
 
 /// Which lengths the lines of a stream have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,10 +192,9 @@ const FIELDS: [&str; 12] = [
 ];
 
 const WORDS: [&str; 32] = [
-    "request", "accepted", "from", "the", "gateway", "cache", "miss", "order", "stored", "in",
-    "table", "worker", "picked", "up", "job", "next", "batch", "sent", "to", "printer,", "waiting",
-    "for", "reply;", "done.", "session", "opened", "\"quoted", "text\"", "user's", "index",
-    "rebuilt", "(cold)",
+    "request", "accepted", "from", "the", "gateway", "cache", "miss", "order", "stored", "in", "table", "worker",
+    "picked", "up", "job", "next", "batch", "sent", "to", "printer,", "waiting", "for", "reply;", "done.", "session",
+    "opened", "\"quoted", "text\"", "user's", "index", "rebuilt", "(cold)",
 ];
 
 #[cfg(test)]
@@ -228,28 +224,14 @@ mod tests {
         assert!(small.clone().all(|length| (20..=200).contains(&length)));
         assert_eq!(small.min(), Some(20));
 
-        let wide: Vec<usize> = (1..=100_000)
-            .map(|number| line(1, 1, OUT, number, Mix::Wide).len())
-            .collect();
-        let share = |from: usize, to: usize| {
-            wide.iter()
-                .filter(|length| (from..=to).contains(*length))
-                .count()
-        };
+        let wide: Vec<usize> = (1..=100_000).map(|number| line(1, 1, OUT, number, Mix::Wide).len()).collect();
+        let share = |from: usize, to: usize| wide.iter().filter(|length| (from..=to).contains(*length)).count();
         assert!((4_500..5_500).contains(&share(0, 0)), "{}", share(0, 0));
-        assert!(
-            (1_800..2_200).contains(&share(1_000, 16_000)),
-            "{}",
-            share(1_000, 16_000)
-        );
+        assert!((1_800..2_200).contains(&share(1_000, 16_000)), "{}", share(1_000, 16_000));
         for boundary in BOUNDARIES {
             assert!((60..140).contains(&share(boundary, boundary)), "{boundary}");
         }
-        assert!(
-            (100..300).contains(&share(40_000, LONGEST)),
-            "{}",
-            share(40_000, LONGEST)
-        );
+        assert!((100..300).contains(&share(40_000, LONGEST)), "{}", share(40_000, LONGEST));
         assert_eq!(share(LONGEST + 1, usize::MAX), 0);
     }
 

@@ -80,7 +80,7 @@ impl App {
             live,
             board: board.clone(),
             exposition,
-            config: config.http.clone(),
+            config: config.http,
             stop: stop_http.clone(),
         };
         let http = tokio::spawn(http::serve(listener, handles).instrument(info_span!("http")));

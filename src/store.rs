@@ -135,7 +135,7 @@ impl Shared {
     fn set_aside(&self, path: &Path, reason: &str) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let aside = self.root.join("damaged");
-        let target = (0..).map(|n| aside.join(format!("{name}-{n}"))).find(|target| !target.exists());
+        let target = (0..=9_999).map(|n| aside.join(format!("{name}-{n}"))).find(|target| !target.exists());
         let moved = fs::create_dir_all(&aside).and_then(|()| fs::rename(path, target.unwrap_or(aside)));
         if let Err(error) = moved {
             error!(partition = name, %error, "a damaged partition could not be set aside");

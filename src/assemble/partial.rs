@@ -74,10 +74,8 @@ impl Assembler {
             Some(open) => {
                 open.end = frame.position;
                 open.append(bytes, self.max_bytes);
-                if is_ended {
-                    if let Some(open) = slot.take() {
-                        sink(open.line(frame.stream));
-                    }
+                if is_ended && let Some(open) = slot.take() {
+                    sink(open.line(frame.stream));
                 }
             }
         }

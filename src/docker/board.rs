@@ -123,11 +123,11 @@ impl Board {
     }
 
     /// Answers whether this is news.
-    pub(super) fn lost(&self, error: String) -> bool {
+    pub(super) fn lost(&self, error: &str) -> bool {
         let mut state = self.state();
         let engine = &mut state.engine;
         (engine.version, engine.mode, engine.listed) = (None, None, false);
-        engine.error.replace(error.clone()).is_none_or(|before| before != error)
+        engine.error.replace(error.to_owned()).is_none_or(|before| before != error)
     }
 
     pub(super) fn reading(&self, container: &Container, reading: Reading, note: &str) {

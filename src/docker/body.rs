@@ -312,7 +312,7 @@ mod tests {
     async fn a_cut_answer_is_an_error_and_no_end() {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         for answer in [
-            "".into(),
+            String::new(),
             "HTTP/1.1 2".into(),
             format!("{head}5\r\nhel"),
             format!("{head}5\r\nhello\r\n"),

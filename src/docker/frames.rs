@@ -175,7 +175,7 @@ fn decode_frames(bytes: &[u8], sink: &mut impl FnMut(Message<'_>)) -> Result<usi
 /// prompt is followed by it. Only the engine's own form counts, and only a later time, so that
 /// an application's own timestamps stay text.
 fn embedded_time(text: &[u8], time_ns: i64) -> Option<usize> {
-    memchr::memchr_iter(b'T', text).filter(|&at| at > 10).map(|at| at - 10).find(|&at| {
+    memchr::memchr_iter(b'T', text).filter(|&at| at >= 10).map(|at| at - 10).find(|&at| {
         text.get(at..at + TIME_BYTES).is_some_and(|time| {
             time[TIME_BYTES - 2..] == *b"Z " && time[19] == b'.' && fixed_time(time).is_some_and(|t| t > time_ns)
         })
@@ -184,10 +184,12 @@ fn embedded_time(text: &[u8], time_ns: i64) -> Option<usize> {
 
 /// Cuts the leading time off a message.
 fn split_time(message: &[u8]) -> Result<(i64, &[u8]), FrameError> {
-    if message.len() >= TIME_BYTES && message[TIME_BYTES - 2] == b'Z' && message[TIME_BYTES - 1] == b' ' {
-        if let Some(time_ns) = fixed_time(message) {
-            return Ok((time_ns, &message[TIME_BYTES..]));
-        }
+    if message.len() >= TIME_BYTES
+        && message[TIME_BYTES - 2] == b'Z'
+        && message[TIME_BYTES - 1] == b' '
+        && let Some(time_ns) = fixed_time(message)
+    {
+        return Ok((time_ns, &message[TIME_BYTES..]));
     }
     // Podman prints local offsets and as many digits as it has.
     let head = &message[..message.len().min(64)];

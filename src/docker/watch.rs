@@ -76,7 +76,7 @@ pub async fn run<S: Sinks>(watch: Watch<S>) {
         };
         let Err(error) = ended;
         supervisor.watch.board.reconnected_events();
-        if supervisor.watch.board.lost(error.to_string()) {
+        if supervisor.watch.board.lost(&error.to_string()) {
             warn!(%error, "the engine cannot be watched; trying again");
         }
         let _ = timeout(pause, stop.cancelled()).await;
@@ -298,10 +298,11 @@ impl<S: Sinks> Supervisor<S> {
             "destroy" => {
                 self.gone(&id, at_ns);
                 self.ignored.remove(&id);
-                if let Some(container) = self.vanished.remove(&id) {
-                    if !self.followers.contains_key(&id) && !self.watch.resumable.contains_key(&id) {
-                        self.removed(container, fresh(), at_ns).await;
-                    }
+                if let Some(container) = self.vanished.remove(&id)
+                    && !self.followers.contains_key(&id)
+                    && !self.watch.resumable.contains_key(&id)
+                {
+                    self.removed(container, fresh(), at_ns).await;
                 }
             }
             _ => {}

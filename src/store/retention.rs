@@ -35,9 +35,9 @@ fn oldest_day(retention: &RetentionConfig) -> i64 {
 
 /// The partitions to remove: those whose whole day is too old, then the oldest until the rest is
 /// small enough. Never the newest, and never `keep`, which holds the cursors.
-pub(super) fn expired(shared: &Shared, retention: &RetentionConfig, keep: &Option<Key>) -> Vec<Key> {
+pub(super) fn expired(shared: &Shared, retention: &RetentionConfig, keep: Option<Key>) -> Vec<Key> {
     let sizes: Vec<(Key, u64)> = shared.visible().partitions.iter().map(|(key, p)| (*key, p.size_bytes())).collect();
-    choose(&sizes, oldest_day(retention), retention.max_bytes, *keep)
+    choose(&sizes, oldest_day(retention), retention.max_bytes, keep)
 }
 
 fn choose(sizes: &[(Key, u64)], oldest_day: i64, max_bytes: u64, keep: Option<Key>) -> Vec<Key> {

@@ -377,15 +377,14 @@ impl<'a> Segment<'a> {
         let raw = text(self.fields.raw);
         let extra = text(self.fields.extra);
         let origin = self.origins.ords().first(doc).unwrap_or_default();
-        let container = match containers.get(&origin) {
-            Some(container) => Arc::clone(container),
-            None => {
-                let container = Arc::new(schema::container(&self.text(&self.origins, doc)?));
-                containers.insert(origin, Arc::clone(&container));
-                container
-            }
+        let container = if let Some(container) = containers.get(&origin) {
+            Arc::clone(container)
+        } else {
+            let container = Arc::new(schema::container(&Self::text(&self.origins, doc)?));
+            containers.insert(origin, Arc::clone(&container));
+            container
         };
-        let marks = Marks::from_keyword(&self.text(&self.marks, doc)?);
+        let marks = Marks::from_keyword(&Self::text(&self.marks, doc)?);
         let fields = if extra.is_empty() {
             (self.shared.read_fields)(raw)
         } else {
@@ -406,7 +405,7 @@ impl<'a> Segment<'a> {
         })
     }
 
-    fn text(&self, column: &StrColumn, doc: DocId) -> Result<String, StoreError> {
+    fn text(column: &StrColumn, doc: DocId) -> Result<String, StoreError> {
         let mut text = String::new();
         if let Some(ord) = column.ords().first(doc) {
             column.ord_to_str(ord, &mut text)?;
@@ -425,10 +424,10 @@ impl Top {
     fn offer(&mut self, rank: i64) {
         if self.ranks.len() < self.wanted {
             self.ranks.push(std::cmp::Reverse(rank));
-        } else if let Some(mut lowest) = self.ranks.peek_mut() {
-            if rank > lowest.0 {
-                lowest.0 = rank;
-            }
+        } else if let Some(mut lowest) = self.ranks.peek_mut()
+            && rank > lowest.0
+        {
+            lowest.0 = rank;
         }
     }
 

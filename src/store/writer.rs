@@ -77,7 +77,7 @@ impl Writer {
             commit_interval: config.commit_interval,
             commit_records: usize::try_from(config.commit_records).unwrap_or(usize::MAX),
             commit_bytes: usize::try_from(config.commit_bytes).unwrap_or(usize::MAX),
-            retention: retention.clone(),
+            retention: *retention,
             ledger,
             pending: Vec::new(),
             pending_records: 0,
@@ -98,16 +98,16 @@ impl Writer {
     pub(super) fn run(mut self, runtime: &Handle, mut receiver: mpsc::Receiver<Batch>) {
         let mut next_care = Instant::now();
         loop {
-            if self.due.is_some_and(|due| due <= Instant::now()) {
-                if let Err(error) = self.commit() {
-                    self.pause(&error);
-                    if receiver.is_closed() {
-                        warn!(%error, "stopping with records that are not durable; the engine has them still");
-                        return;
-                    }
-                    std::thread::park_timeout(RETRY);
-                    continue;
+            if self.due.is_some_and(|due| due <= Instant::now())
+                && let Err(error) = self.commit()
+            {
+                self.pause(&error);
+                if receiver.is_closed() {
+                    warn!(%error, "stopping with records that are not durable; the engine has them still");
+                    return;
                 }
+                std::thread::park_timeout(RETRY);
+                continue;
             }
             if next_care <= Instant::now() {
                 self.care();
@@ -224,7 +224,7 @@ impl Writer {
         }
         debug!(records = total, ms = began.elapsed().as_millis(), "committed");
         // Not while records pour in: merging competes with reading them.
-        if total < self.commit_records || self.commits % BUSY_COMMITS == 0 {
+        if total < self.commit_records || self.commits.is_multiple_of(BUSY_COMMITS) {
             self.merge();
         }
         if self.measured.elapsed() > MEASURE {
@@ -310,10 +310,10 @@ impl Writer {
                 Ok(Err(reason)) => warn!(partition = key.name(), reason, "a merge failed"),
                 Ok(Ok(())) | Err(std_mpsc::TryRecvError::Disconnected) => {}
             }
-            if let Some(partition) = self.shared.visible().partitions.get(key) {
-                if let Err(error) = partition.reload() {
-                    warn!(partition = key.name(), %error, "a merged partition cannot be reloaded");
-                }
+            if let Some(partition) = self.shared.visible().partitions.get(key)
+                && let Err(error) = partition.reload()
+            {
+                warn!(partition = key.name(), %error, "a merged partition cannot be reloaded");
             }
             self.merge = None;
         }
@@ -343,7 +343,7 @@ impl Writer {
                 Err(std_mpsc::TryRecvError::Empty) => {}
             }
         }
-        let expired = retention::expired(&self.shared, &self.retention, &self.ledger_key());
+        let expired = retention::expired(&self.shared, &self.retention, self.ledger_key());
         for key in expired {
             self.writers.remove(&key);
             let removed = self.shared.visible_mut().partitions.remove(&key);

@@ -75,6 +75,7 @@ fn exactness(version: &str) {
         writers.iter().all(known) && foghorn.durable_containers() >= writers.len()
     });
     let mut restarts = Vec::new();
+    let (first, second, without) = (kills / 4, kills / 2, kills * 4 / 5);
     for kill in 0..kills {
         // A moment that depends on what was read: from none of it to a few thousand lines.
         let before = foghorn.record_count();
@@ -83,8 +84,8 @@ fn exactness(version: &str) {
         wait_for("more lines", 60, || foghorn.record_count() >= before + wanted || !active(&engine));
         foghorn.kill();
         match kill {
-            1 | 2 => restarts.push(engine.restart()),
-            3 => {
+            _ if kill == first || kill == second => restarts.push(engine.restart()),
+            _ if kill == without => {
                 // Takes the containers along, and starts those again whose policy says so.
                 engine.forget_live_restore();
                 restarts.push(engine.restart());
@@ -203,7 +204,7 @@ fn check(engine: &Engine, foghorn: &Foghorn, writer: &Writer, restarts: &[(i64, 
             say(format!("{stream}: {problem}"));
         }
     }
-    println!("{}: {} records, {} gaps", writer.name, records.len(), gaps.len());
+    eprintln!("{}: {} records, {} gaps", writer.name, records.len(), gaps.len());
 }
 
 /// What is wrong with the stored lines of a stream as a sequence of printed ones.

@@ -20,7 +20,7 @@ const MAX_SERIES: usize = 2_000;
 /// The service of what is beyond [`MAX_SERIES`].
 const OVERFLOW: &str = "_OTHER";
 
-/// The content type of [`render`]'s text.
+/// The content type of [`Exposition::render`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

@@ -1,6 +1,6 @@
 //! OUTPUT the index: append, commit with cursors, search, retention.
 //!
-//! One thread of its own writes ([`writer`]); searches read what is committed and what is not
+//! One thread of its own writes (`writer.rs`); searches read what is committed and what is not
 //! alike. A record is in memory until the commit that makes it durable has succeeded, so a full
 //! disk loses nothing: the writer stops taking records and the engine keeps the rest.
 

@@ -35,7 +35,7 @@ const STORE_BLOCK_BYTES: usize = 128 * 1024;
 pub(super) struct Fields {
     pub time: Field,
     pub ordinal: Field,
-    /// [`Origin`] of the container.
+    /// [`origin`] of the container.
     pub origin: Field,
     /// [`Marks`] of the record.
     pub marks: Field,

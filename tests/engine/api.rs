@@ -21,8 +21,8 @@ impl Engine {
         let engine = Self { directory };
         let owner = std::process::id().to_string();
         let place = engine.directory.to_str().expect("a plain path").to_owned();
-        engine.script("engine.sh", &[&["up", version, &place, "--owner", &owner], arguments].concat());
-        engine.script("image.sh", &[&place]);
+        script("engine.sh", &[&["up", version, &place, "--owner", &owner], arguments].concat());
+        script("image.sh", &[&place]);
         engine
     }
 
@@ -33,7 +33,7 @@ impl Engine {
     /// Runs `engine.sh VERB` on this engine.
     pub fn control(&self, verb: &str) {
         let place = self.directory.to_str().expect("a plain path").to_owned();
-        self.script("engine.sh", &[verb, &place]);
+        script("engine.sh", &[verb, &place]);
     }
 
     /// Restarts the engine; answers from when to when, in nanoseconds since the epoch.
@@ -47,12 +47,6 @@ impl Engine {
     /// From the next start on the engine takes its containers along when it stops.
     pub fn forget_live_restore(&self) {
         std::fs::write(self.directory.join("engine.args"), "").expect("the engine's arguments can be written");
-    }
-
-    fn script(&self, name: &str, arguments: &[&str]) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(name);
-        let output = Command::new(path).args(arguments).output().expect("the script can be run");
-        assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Sends a request; answers the status and the body.
@@ -164,4 +158,10 @@ pub fn split_answer(answer: &[u8]) -> (u16, Vec<u8>) {
         rest = &rest[size + 2..];
     }
     (status, body)
+}
+
+fn script(name: &str, arguments: &[&str]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(name);
+    let output = Command::new(path).args(arguments).output().expect("the script can be run");
+    assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

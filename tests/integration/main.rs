@@ -3,5 +3,7 @@
 
 #[path = "../engine/mod.rs"]
 mod engine;
+mod crash;
 mod reading;
+mod resuming;
 mod support;

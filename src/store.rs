@@ -1,9 +1,10 @@
 //! OUTPUT the index: append, commit with cursors, search, retention.
 //!
-//! One thread of its own writes (`writer.rs`); searches read what is committed and what is not
+//! One thread takes batches (`writer.rs`) and one commits them (`commit.rs`); searches read what is committed and what is not
 //! alike. A record is in memory until the commit that makes it durable has succeeded, so a full
 //! disk loses nothing: the writer stops taking records and the engine keeps the rest.
 
+mod commit;
 mod ledger;
 mod partition;
 mod retention;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
@@ -112,6 +114,8 @@ struct Shared {
     status: Mutex<StoreStatus>,
     durability: Mutex<HashMap<ContainerId, Durability>>,
     read_fields: ReadFields,
+    /// Set when Foghorn stops: what cannot be made durable now will not be.
+    closing: AtomicBool,
 }
 
 impl Shared {
@@ -181,7 +185,7 @@ impl StoreReader {
 pub struct Store {
     shared: Arc<Shared>,
     sender: mpsc::Sender<Batch>,
-    thread: JoinHandle<()>,
+    threads: [JoinHandle<()>; 2],
     /// Where reading resumes for each container, as it was committed last.
     pub resumable: HashMap<ContainerId, (Container, Checkpoint)>,
 }
@@ -213,15 +217,22 @@ impl Store {
             status: Mutex::default(),
             durability: Mutex::default(),
             read_fields,
+            closing: AtomicBool::new(false),
         });
         let ledger = open_partitions(&shared).map_err(directory)?;
         shared.status().checkpoints = ledger.len();
         shared.status().size_bytes = shared.visible().partitions.values().map(|p| p.size_bytes()).sum();
         let (sender, receiver) = mpsc::channel(QUEUE_BATCHES);
-        let writer = writer::Writer::new(Arc::clone(&shared), config, retention, ledger.clone(), lock);
+        let (groups, due) = std::sync::mpsc::sync_channel(0);
+        let writer = writer::Writer::new(Arc::clone(&shared), config, retention, groups);
+        let committer = commit::Committer::new(Arc::clone(&shared), retention, ledger.clone(), lock);
         let runtime = tokio::runtime::Handle::current();
-        let thread = std::thread::Builder::new().name("store".into()).spawn(move || writer.run(&runtime, receiver))?;
-        Ok(Self { shared, sender, thread, resumable: ledger.into_entries() })
+        let spawn = |name: &str| std::thread::Builder::new().name(name.into());
+        let threads = [
+            spawn("store").spawn(move || writer.run(&runtime, receiver))?,
+            spawn("commit").spawn(move || committer.run(&due))?,
+        ];
+        Ok(Self { shared, sender, threads, resumable: ledger.into_entries() })
     }
 
     /// A handle to read with.
@@ -237,9 +248,12 @@ impl Store {
     /// Waits until everything appended is durable, or cannot be made so. Every other appender has
     /// to be gone.
     pub fn close(self) {
+        self.shared.closing.store(true, Ordering::Release);
         drop(self.sender);
-        if self.thread.join().is_err() {
-            error!("the store's thread failed");
+        for thread in self.threads {
+            if thread.join().is_err() {
+                error!("a thread of the store failed");
+            }
         }
     }
 }

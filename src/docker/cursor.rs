@@ -56,6 +56,9 @@ struct StreamState {
     search: Option<Search>,
     last: Option<Position>,
     high_ns: i64,
+    /// Behind the other stream's place, messages were taken for old ones though this stream's
+    /// place had not been seen: they are, if it follows.
+    doubt: bool,
 }
 
 /// Finds the place of a cursor in one response. One for each response.
@@ -85,6 +88,7 @@ impl Resume {
                 search,
                 last: None,
                 high_ns: cursor.high_ns.or(cursor.last.map(|p| p.time_ns)).unwrap_or(i64::MIN),
+                doubt: false,
             }
         };
         Self {
@@ -100,6 +104,14 @@ impl Resume {
     /// Whether the response was seen to continue the cursor.
     pub fn proven(&self) -> bool {
         self.proven
+    }
+
+    /// Whether a response that is over may have been taken for old by mistake: its end is the end
+    /// of the log, and the cursor is nowhere in it. The clock was set back, and what was written
+    /// since looks older than what was read before; or the engine hides the end of its log.
+    pub fn ended_unseen(&self) -> bool {
+        let is_doubtful = |stream: &StreamState| stream.doubt && stream.search.is_some();
+        self.reach == Reach::Tail && self.first.is_some() && (!self.proven || self.streams.iter().any(is_doubtful))
     }
 
     /// The first message of the response: two responses of different `tail` that begin with the
@@ -142,6 +154,7 @@ impl Resume {
                 return Verdict::Old;
             }
             if time_ns < target.time_ns || time_ns <= search.high_ns {
+                state.doubt |= self.proven;
                 return Verdict::Old;
             }
         }

@@ -68,6 +68,8 @@ enum End {
     Clean,
     /// It does not reach back to the cursor.
     Unproven,
+    /// It ended, and the cursor is nowhere in it.
+    Unseen,
     /// It ended otherwise, or with the engine's own error.
     Broken(String),
     /// Nothing came for [`SILENCE`], though the log went on.
@@ -239,7 +241,7 @@ impl<S: FrameSink> Follower<S> {
             }
             match outcome.end {
                 End::Stopped => return Ok(()),
-                End::Unproven => tail = tail.saturating_mul(4).min(LONGEST_TAIL),
+                End::Unproven | End::Unseen => tail = tail.saturating_mul(4).min(LONGEST_TAIL),
                 End::Broken(text) => return Err(Trouble::Broken(text)),
                 End::Stalled => self.board.reconnected_logs(),
                 End::Clean => self.clean_end = true,
@@ -308,16 +310,18 @@ impl<S: FrameSink> Follower<S> {
             let hidden = beyond.filter(|&(_, time_ns)| outcome.newest_ns.is_none_or(|newest| newest < time_ns));
             match outcome.end {
                 End::Stopped => return Ok(()),
-                End::Unproven => {
+                End::Clean | End::Broken(_) | End::Unseen if hidden.is_some() => {
+                    let (messages, _) = hidden.expect("the guard says so");
+                    return self.skip_unreadable(phase, messages, tail).await;
+                }
+                End::Unproven | End::Unseen => {
                     let Tail::Last(messages) = tail else { unreachable!("the whole log always proves itself") };
-                    beyond = outcome.first.map(|(_, time_ns)| (messages, time_ns)).or(beyond);
+                    if matches!(outcome.end, End::Unproven) {
+                        beyond = outcome.first.map(|(_, time_ns)| (messages, time_ns)).or(beyond);
+                    }
                     let is_all = outcome.first == previous;
                     previous = outcome.first;
                     tail = if is_all || messages >= LONGEST_TAIL { Tail::All } else { Tail::Last(messages * 4) };
-                }
-                End::Clean | End::Broken(_) if hidden.is_some() => {
-                    let (messages, _) = hidden.expect("the guard says so");
-                    return self.skip_unreadable(phase, messages, tail).await;
                 }
                 End::Broken(text) => return Err(Trouble::Broken(text)),
                 End::Stalled => return Err(Trouble::Broken("the engine stopped sending".into())),
@@ -344,8 +348,12 @@ impl<S: FrameSink> Follower<S> {
         };
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            match self.read(phase, Tail::Last(middle), Reach::Tail, Until::Now).await?.end {
-                End::Unproven => low = middle,
+            let outcome = self.read(phase, Tail::Last(middle), Reach::Tail, Until::Now).await?;
+            // One that begins with the cursor's own message proves nothing, and lies before the damage.
+            let cursor = self.sink.cursor();
+            let is_last = |&(stream, time_ns): &_| cursor.stream(stream).last.is_some_and(|p| p.time_ns == time_ns);
+            match outcome.end {
+                End::Unproven if !outcome.first.as_ref().is_some_and(is_last) => low = middle,
                 End::Stopped => return Ok(()),
                 _ => high = middle,
             }
@@ -448,6 +456,9 @@ impl<S: FrameSink> Follower<S> {
             last_read = Instant::now();
         }
         outcome.first = resume.first();
+        if until == Until::Now && matches!(outcome.end, End::Clean) && resume.ended_unseen() {
+            outcome.end = End::Unseen;
+        }
         if unproven {
             outcome.end = End::Unproven;
         }

@@ -284,10 +284,14 @@ impl<S: Sinks> Supervisor<S> {
                 }
             }
             "die" | "died" => {
-                if let Some(sender) = self.followers.get(&id) {
+                let Some(sender) = self.followers.get(&id) else { return Ok(()) };
+                let before_start = at_ns < sender.borrow().details.started_ns;
+                if before_start {
+                    // Of the past, told again after a reconnection; or the clock was set back.
+                    self.refresh(&id).await?;
+                } else {
                     sender.send_if_modified(|phase| {
-                        // An event of the past may be told again after a reconnection.
-                        let running = phase.life == Life::Running && at_ns >= phase.details.started_ns;
+                        let running = phase.life == Life::Running;
                         if running {
                             phase.life = Life::Exited;
                         }

@@ -1,0 +1,319 @@
+//! Groups of batches → commits, one after the other, and the care of partitions.
+//!
+//! Runs on a thread of its own beside the one that takes batches, so that a commit's waiting for
+//! the disk does not hold up reading.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc as std_mpsc;
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info, warn};
+
+use super::ledger::Ledger;
+use super::partition::{Key, Partition, PartitionWriter, RecordAt};
+use super::{Shared, StoreError, retention};
+use crate::config::RetentionConfig;
+use crate::record::{Batch, Record};
+
+/// How often a paused store tries again.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often retention and merging look around on an otherwise idle machine.
+const CARE: Duration = Duration::from_mins(1);
+/// While every commit is full, merging waits for so many: there are segments enough to search.
+const BUSY_COMMITS: u64 = 64;
+/// How often the index's size is measured while it grows.
+const MEASURE: Duration = Duration::from_secs(10);
+/// A partition that is not written any more keeps its writer for so many commits.
+const IDLE_COMMITS: u64 = 3;
+
+/// A batch and the partition that it belongs to.
+pub(super) struct Pending {
+    pub key: Key,
+    pub batch: Batch,
+}
+
+/// What one commit makes durable, in the order in which it was taken.
+#[derive(Default)]
+pub(super) struct Group {
+    pub pending: Vec<Pending>,
+    pub bytes: usize,
+    /// It was full before it was due: records pour in.
+    pub is_full: bool,
+}
+
+struct OpenWriter {
+    writer: PartitionWriter,
+    last_used: u64,
+}
+
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    retention: RetentionConfig,
+    ledger: Ledger,
+    writers: HashMap<Key, OpenWriter>,
+    commits: u64,
+    measured: Instant,
+    merge: Option<(Key, std_mpsc::Receiver<Result<(), String>>)>,
+    check: Option<std_mpsc::Receiver<(Key, Vec<std::path::PathBuf>)>>,
+    _lock: File,
+}
+
+impl Committer {
+    pub(super) fn new(shared: Arc<Shared>, retention: &RetentionConfig, ledger: Ledger, lock: File) -> Self {
+        let check = retention::check_in_background(&shared);
+        Self {
+            shared,
+            retention: *retention,
+            ledger,
+            writers: HashMap::new(),
+            commits: 0,
+            measured: Instant::now(),
+            merge: None,
+            check: Some(check),
+            _lock: lock,
+        }
+    }
+
+    /// Commits group after group until there will be no more.
+    pub(super) fn run(mut self, groups: &std_mpsc::Receiver<Group>) {
+        let mut next_care = Instant::now();
+        loop {
+            if next_care <= Instant::now() {
+                self.care();
+                next_care = Instant::now() + CARE;
+            }
+            match groups.recv_timeout(next_care.saturating_duration_since(Instant::now())) {
+                Ok(group) => {
+                    if !self.persist(group) {
+                        return;
+                    }
+                }
+                Err(std_mpsc::RecvTimeoutError::Timeout) => {}
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Commits a group, trying again for as long as it takes; false where Foghorn stops first.
+    fn persist(&mut self, mut group: Group) -> bool {
+        while let Err(error) = self.commit(&mut group) {
+            self.pause(&error);
+            if self.shared.closing.load(Ordering::Acquire) {
+                warn!(%error, "stopping with records that are not durable; the engine has them still");
+                return false;
+            }
+            std::thread::park_timeout(RETRY);
+        }
+        true
+    }
+
+    /// Commits a group, one partition after the other, oldest first. What a failure leaves is
+    /// still in the group, and will be tried again.
+    fn commit(&mut self, group: &mut Group) -> Result<(), StoreError> {
+        let began = Instant::now();
+        retention::check_space(&self.shared.root, group.bytes as u64)?;
+        let mut rounds: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        for (at, pending) in group.pending.iter().enumerate() {
+            rounds.entry(pending.key).or_default().push(at);
+        }
+        let total: usize = group.pending.iter().map(|pending| pending.batch.records.len()).sum();
+        for (key, places) in rounds {
+            self.commit_partition(key, &places, &mut group.pending)?;
+        }
+        self.commits += 1;
+        let commits = self.commits;
+        self.writers.retain(|_, open| commits - open.last_used <= IDLE_COMMITS);
+        {
+            let mut status = self.shared.status();
+            status.commits += 1;
+            if status.paused.take().is_some() {
+                info!("the store takes records again");
+            }
+        }
+        debug!(records = total, ms = began.elapsed().as_millis(), "committed");
+        // Not while records pour in: merging competes with reading them.
+        if !group.is_full || self.commits.is_multiple_of(BUSY_COMMITS) {
+            self.merge();
+        }
+        if self.measured.elapsed() > MEASURE {
+            self.measure();
+        }
+        release_memory();
+        Ok(())
+    }
+
+    fn commit_partition(&mut self, key: Key, places: &[usize], pending: &mut [Pending]) -> Result<(), StoreError> {
+        let partition = self.partition(key)?;
+        let mut ledger = self.ledger.clone();
+        ledger.sequence += 1;
+        let mut records = Vec::new();
+        for &at in places {
+            let batch = &pending[at].batch;
+            ledger.apply(&batch.container, &batch.checkpoint);
+            records.extend((0..batch.records.len()).map(|index| RecordAt { batch: Arc::clone(&batch.records), index }));
+        }
+        let open = match self.writers.remove(&key) {
+            Some(open) => Ok(open.writer),
+            None => partition.writer(),
+        };
+        let mut writer = open?;
+        // A writer that failed is dropped: used again, it would go on over missing records.
+        writer.commit(&mut records, &ledger)?;
+        self.writers.insert(key, OpenWriter { writer, last_used: self.commits + 1 });
+        self.ledger = ledger;
+        self.shared.status().checkpoints = self.ledger.len();
+
+        // From memory to the index in one step, as seen by searches.
+        let mut visible = self.shared.visible_mut();
+        partition.reload()?;
+        let done: Vec<Batch> = places.iter().map(|&at| pending[at].batch.clone()).collect();
+        let committed: HashSet<*const Record> = done.iter().map(|batch| batch.records.as_ptr()).collect();
+        visible.memory.retain(|records| !committed.contains(&records.as_ptr()));
+        drop(visible);
+        let mut durability = self.shared.durability();
+        for batch in &done {
+            if batch.checkpoint.forget {
+                durability.remove(&batch.container.id);
+            } else if let Some(record) = batch.records.last() {
+                durability.entry(batch.container.id.clone()).or_default().durable_ns = Some(record.time_ns());
+            }
+        }
+        drop(durability);
+        // Done even if a later partition of this round fails: never write these again.
+        for &at in places {
+            pending[at].batch.records = Arc::new([]);
+        }
+        Ok(())
+    }
+
+    fn partition(&mut self, key: Key) -> Result<Arc<Partition>, StoreError> {
+        if let Some(partition) = self.shared.visible().partitions.get(&key) {
+            return Ok(Arc::clone(partition));
+        }
+        let partition = Arc::new(Partition::create(&self.shared.root, key)?);
+        self.shared.visible_mut().partitions.insert(key, Arc::clone(&partition));
+        Ok(partition)
+    }
+
+    fn pause(&mut self, error: &StoreError) {
+        let mut status = self.shared.status();
+        status.failed_commits += 1;
+        let reason = error.to_string();
+        if status.paused.as_ref() != Some(&reason) {
+            warn!(reason, "the store is paused: the engine keeps the lines, and reading resumes when it can");
+        }
+        status.paused = Some(reason);
+        drop(status);
+        for open in self.writers.values() {
+            open.writer.collect_garbage();
+        }
+    }
+
+    /// Starts a merge where one is worth it and none is running.
+    fn merge(&mut self) {
+        if let Some((key, done)) = &self.merge {
+            match done.try_recv() {
+                Err(std_mpsc::TryRecvError::Empty) => return,
+                Ok(Err(reason)) => warn!(partition = key.name(), reason, "a merge failed"),
+                Ok(Ok(())) | Err(std_mpsc::TryRecvError::Disconnected) => {}
+            }
+            if let Some(partition) = self.shared.visible().partitions.get(key)
+                && let Err(error) = partition.reload()
+            {
+                warn!(partition = key.name(), %error, "a merged partition cannot be reloaded");
+            }
+            self.merge = None;
+        }
+        for (&key, open) in &mut self.writers {
+            let Some(partition) = self.shared.visible().partitions.get(&key).cloned() else { continue };
+            if let Some(merging) = open.writer.start_merge(&partition) {
+                let (sender, receiver) = std_mpsc::channel();
+                let waiting = std::thread::Builder::new().name("merge".into()).spawn(move || {
+                    let result = merging.wait().map(|_| ()).map_err(|e| e.to_string());
+                    drop(sender.send(result));
+                });
+                if waiting.is_ok() {
+                    self.merge = Some((key, receiver));
+                }
+                return;
+            }
+        }
+    }
+
+    /// What has to be done now and then: retention, merges, damage found by the check.
+    fn care(&mut self) {
+        self.merge();
+        if let Some(check) = &self.check {
+            match check.try_recv() {
+                Ok((key, files)) => self.damaged(key, &files),
+                Err(std_mpsc::TryRecvError::Disconnected) => self.check = None,
+                Err(std_mpsc::TryRecvError::Empty) => {}
+            }
+        }
+        let expired = retention::expired(&self.shared, &self.retention, self.ledger_key());
+        for key in expired {
+            self.writers.remove(&key);
+            let removed = self.shared.visible_mut().partitions.remove(&key);
+            if let Some(partition) = removed {
+                match std::fs::remove_dir_all(&partition.path) {
+                    Ok(()) => info!(partition = key.name(), "removed: older or more than the retention allows"),
+                    Err(error) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
+                }
+            }
+        }
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        let size_bytes = self.shared.visible().partitions.values().map(|p| p.size_bytes()).sum();
+        self.shared.status().size_bytes = size_bytes;
+        self.measured = Instant::now();
+    }
+
+    /// The partition whose payload counts: the one written last.
+    fn ledger_key(&self) -> Option<Key> {
+        let visible = self.shared.visible();
+        visible
+            .partitions
+            .iter()
+            .filter_map(|(key, partition)| Some((partition.ledger().ok()??.sequence, *key)))
+            .max()
+            .map(|(_, key)| key)
+    }
+
+    /// An old partition is set aside at once. The one that holds the cursors is marked, and set
+    /// aside at the next start, where cursors and records can go back together.
+    fn damaged(&mut self, key: Key, files: &[std::path::PathBuf]) {
+        let reason = format!("{} of its files have wrong checksums", files.len());
+        if self.ledger_key() == Some(key) || self.writers.contains_key(&key) {
+            let path = self.shared.visible().partitions.get(&key).map(|p| p.path.clone());
+            if let Some(path) = path {
+                warn!(
+                    partition = key.name(),
+                    reason, "the current partition is damaged; restart to set it aside and read its lines again"
+                );
+                drop(std::fs::write(path.join(retention::DAMAGED_MARK), &reason));
+                self.shared.status().damaged.push(format!("{}: {reason}; restart to set it aside", key.name()));
+            }
+            return;
+        }
+        let removed = self.shared.visible_mut().partitions.remove(&key);
+        if let Some(partition) = removed {
+            self.shared.set_aside(&partition.path, &reason);
+        }
+    }
+}
+
+/// Gives memory of a commit back to the system: an allocator keeps it for the next burst, and an
+/// agent that sits idle beside an application should not.
+#[allow(unsafe_code)]
+fn release_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim takes no pointers and may be called at any time (glibc's manual, MT-Safe).
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

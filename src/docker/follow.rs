@@ -4,6 +4,8 @@
 //! cut anywhere: what is read again is old, and what cannot be proved to continue is asked for
 //! again with a longer tail.
 
+mod outcome;
+
 use std::io;
 use std::time::Duration;
 
@@ -14,12 +16,14 @@ use tracing::{debug, info, warn};
 
 use super::board::{Board, Reading};
 use super::body::{Progress, Response};
-use super::client::{Client, EngineError, Tail, Until};
+use super::client::{Client, Tail, Until};
 use super::cursor::{Order, Reach, Resume, Verdict};
-use super::frames::{FrameDecoder, FrameError};
-use super::inspect::Details;
+use super::frames::FrameDecoder;
 use super::{Closed, FrameSink, Mark};
 use crate::record::{Frame, Gap, GapReason};
+
+use outcome::{End, Outcome, ReadError, Trouble};
+pub(super) use outcome::{Life, Phase};
 
 /// Messages asked for first when reading resumes; grows fourfold until the cursor is found.
 const FIRST_TAIL: u32 = 64;
@@ -34,86 +38,6 @@ const BUSY: Duration = Duration::from_millis(1);
 const GATHER: Duration = Duration::from_millis(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// Where a container is in its life.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    /// It exists and was not started.
-    Created,
-    /// It runs, or is paused.
-    Running,
-    /// It exited.
-    Exited,
-    /// It was removed, at this time.
-    Gone(i64),
-}
-
-/// What the watcher knows of a container, sent to its follower.
-#[derive(Clone, Debug)]
-pub(super) struct Phase {
-    pub life: Life,
-    /// Counts starts, so that a restart between two looks is seen.
-    pub starts: u64,
-    pub details: Details,
-    /// Whether this engine's follow can be trusted; see [`super::client::EngineVersion`].
-    pub reliable: bool,
-    /// Read by polling.
-    pub poll: bool,
-}
-
-/// What became of one response.
-#[derive(Debug)]
-enum End {
-    /// It ended as HTTP says that it should.
-    Clean,
-    /// It does not reach back to the cursor.
-    Unproven,
-    /// It ended, and the cursor is nowhere in it.
-    Unseen,
-    /// It ended otherwise, or with the engine's own error.
-    Broken(String),
-    /// Nothing came for [`SILENCE`], though the log went on.
-    Stalled,
-    /// Foghorn stops.
-    Stopped,
-}
-
-#[derive(Debug)]
-struct Outcome {
-    end: End,
-    /// Frames taken.
-    new: u64,
-    /// The latest time in it, taken or not.
-    newest_ns: Option<i64>,
-    first: Option<(crate::record::Stream, i64)>,
-}
-
-/// Why a response could not be read on.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-enum ReadError {
-    Io(#[from] io::Error),
-    Frame(#[from] FrameError),
-}
-
-/// Why a follower gives up for now.
-enum Trouble {
-    Engine(EngineError),
-    Broken(String),
-    Closed,
-}
-
-impl From<EngineError> for Trouble {
-    fn from(error: EngineError) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<Closed> for Trouble {
-    fn from(_: Closed) -> Self {
-        Self::Closed
-    }
-}
 
 /// Reads one container's log until the container is gone or Foghorn stops.
 pub(super) struct Follower<S> {
@@ -131,6 +55,8 @@ pub(super) struct Follower<S> {
     pub clean_end: bool,
     /// The next tail to poll with.
     pub tail: u32,
+    /// When a poll asks again whether the log goes on behind what can be read of it.
+    pub probe_at: Instant,
     pub pause: Duration,
 }
 
@@ -155,6 +81,7 @@ impl<S: FrameSink> Follower<S> {
             poll_only: false,
             clean_end: false,
             tail: FIRST_TAIL,
+            probe_at: Instant::now(),
             pause: FIRST_PAUSE,
         }
     }
@@ -228,6 +155,9 @@ impl<S: FrameSink> Follower<S> {
         }
         if !self.is_fresh() {
             self.catch_up(phase).await?;
+            if self.poll_only {
+                return Ok(());
+            }
         }
         self.state(Reading::Following, "");
         let mut tail = FIRST_TAIL;
@@ -307,12 +237,27 @@ impl<S: FrameSink> Follower<S> {
         loop {
             let reach = if tail == Tail::All { Reach::Whole } else { Reach::Tail };
             let outcome = self.read(phase, tail, reach, Until::Now).await?;
+            // A damaged log ends early and in silence, but its last message can be read.
+            let is_polled = phase.poll || self.poll_only;
+            let is_doubtful = match outcome.end {
+                End::Clean => !is_polled || Instant::now() >= self.probe_at,
+                End::Unseen => true,
+                _ => false,
+            };
+            if is_doubtful && beyond.is_none() && !self.is_fresh() {
+                self.probe_at = Instant::now() + SILENCE;
+                let last_ns = self.last_message(phase).await.flatten();
+                if last_ns > outcome.newest_ns {
+                    beyond = last_ns.map(|time_ns| (1, time_ns));
+                    continue;
+                }
+            }
             let hidden = beyond.filter(|&(_, time_ns)| outcome.newest_ns.is_none_or(|newest| newest < time_ns));
             match outcome.end {
                 End::Stopped => return Ok(()),
                 End::Clean | End::Broken(_) | End::Unseen if hidden.is_some() => {
-                    let (messages, _) = hidden.expect("the guard says so");
-                    return self.skip_unreadable(phase, messages, tail).await;
+                    let (messages, last_ns) = hidden.expect("the guard says so");
+                    return self.skip_unreadable(phase, messages, last_ns, tail).await;
                 }
                 End::Unproven | End::Unseen => {
                     let Tail::Last(messages) = tail else { unreachable!("the whole log always proves itself") };
@@ -340,7 +285,7 @@ impl<S: FrameSink> Follower<S> {
     /// The engine cannot read its own log between the cursor and the last `good` messages: finds
     /// the longest tail that it can read, takes that and shows the gap before it. From then on
     /// the container is polled: a follower would hang before the damage.
-    async fn skip_unreadable(&mut self, phase: &Phase, good: u32, bad: Tail) -> Result<(), Trouble> {
+    async fn skip_unreadable(&mut self, phase: &Phase, good: u32, last_ns: i64, bad: Tail) -> Result<(), Trouble> {
         let mut low = good;
         let mut high = match bad {
             Tail::Last(messages) => messages,
@@ -354,6 +299,11 @@ impl<S: FrameSink> Follower<S> {
             let is_last = |&(stream, time_ns): &_| cursor.stream(stream).last.is_some_and(|p| p.time_ns == time_ns);
             match outcome.end {
                 End::Unproven if !outcome.first.as_ref().is_some_and(is_last) => low = middle,
+                // The cursor lies behind the damage already: nothing was skipped.
+                End::Clean if outcome.newest_ns >= Some(last_ns) => {
+                    self.poll_only = true;
+                    return Ok(());
+                }
                 End::Stopped => return Ok(()),
                 _ => high = middle,
             }
@@ -466,18 +416,21 @@ impl<S: FrameSink> Follower<S> {
         Ok(outcome)
     }
 
-    /// Whether the log holds a message later than `newest_ns`, the last one heard.
+    /// Whether the log holds a message later than `newest_ns`, the last one heard, or cannot be asked.
     async fn went_on(&self, phase: &Phase, newest_ns: Option<i64>) -> bool {
+        let last_ns = self.last_message(phase).await;
+        last_ns.is_none_or(|last_ns| last_ns > newest_ns.max(self.sink.cursor().last_time_ns()))
+    }
+
+    /// The time of the last message in the log, none in an empty one; none where it cannot be asked.
+    #[allow(clippy::option_option)]
+    async fn last_message(&self, phase: &Phase) -> Option<Option<i64>> {
         let id = phase.details.container.id.as_str();
-        let Ok(mut body) = self.client.logs(id, Tail::Last(1), Until::Now).await else { return true };
+        let mut body = self.client.logs(id, Tail::Last(1), Until::Now).await.ok()?;
         let mut decoder = FrameDecoder::new(phase.details.framing);
         let mut last_ns = None;
-        while let Ok(progress) = read_times(&mut body, &mut decoder, &mut last_ns).await {
-            if progress == Progress::End {
-                break;
-            }
-        }
-        last_ns > newest_ns.max(self.sink.cursor().last_time_ns())
+        while let Ok(Progress::More) = read_times(&mut body, &mut decoder, &mut last_ns).await {}
+        Some(last_ns)
     }
 
     fn gap(&mut self, gap: Gap) {

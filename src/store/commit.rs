@@ -141,7 +141,9 @@ impl Committer {
         if self.measured.elapsed() > MEASURE {
             self.measure();
         }
-        release_memory();
+        if !group.is_full {
+            release_memory();
+        }
         Ok(())
     }
 
@@ -308,7 +310,7 @@ impl Committer {
 }
 
 /// Gives memory of a commit back to the system: an allocator keeps it for the next burst, and an
-/// agent that sits idle beside an application should not.
+/// agent that sits idle beside an application should not. Within a burst it is kept.
 #[allow(unsafe_code)]
 fn release_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -129,7 +129,14 @@ impl Writer {
             self.shared.visible_mut().memory.push(Arc::clone(&batch.records));
         }
         let urgent = batch.checkpoint.urgent;
-        self.last_key.insert(batch.container.id.clone(), key);
+        // A batch that only says that a container was seen is no place in time: its history may lie
+        // days before, and goes to the partitions of its days. Whatever waits of the container
+        // goes first, so that its checkpoints stay in order.
+        if records > 0 && self.last_key.insert(batch.container.id.clone(), key).is_none() {
+            for pending in self.group.pending.iter_mut().filter(|p| p.batch.container.id == batch.container.id) {
+                pending.key = pending.key.min(key);
+            }
+        }
         if batch.checkpoint.forget {
             self.last_key.remove(&batch.container.id);
         }

@@ -3,7 +3,13 @@
 
 #[path = "../engine/mod.rs"]
 mod engine;
+
 mod crash;
+mod gaps;
+mod http;
+mod life;
 mod reading;
 mod resuming;
+mod store;
 mod support;
+mod trouble;

@@ -214,3 +214,23 @@ async fn a_clock_set_back_loses_and_repeats_nothing() {
     }
     found_before_and_after_a_start(&lab, app, &[&ids[0], &ids[1]]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_after_a_clock_set_back_are_found_by_who_was_away() {
+    for version in [Version::V28_5_2, Version::V20_10_24] {
+        let lab = Lab::with(version);
+        let ids = [lab.run("both"), lab.run("stdout")];
+        let app = lab.app().await;
+        lab.write(&ids[0], Stderr, b"the only one on stderr\n");
+        ids.iter().for_each(|id| lab.write(id, Stdout, "before\n".repeat(100).as_bytes()));
+        app.exactly(&lab.said(&[&ids[0], &ids[1]])).await;
+        app.stop().await;
+        lab.engine.step_clock_ns(-HOUR_NS);
+        // More than the first tail that is asked for.
+        ids.iter().for_each(|id| lab.write(id, Stdout, "after\n".repeat(300).as_bytes()));
+        lab.write(&ids[0], Stderr, b"and one more\n");
+        let app = lab.app().await;
+        app.exactly(&lab.said(&[&ids[0], &ids[1]])).await;
+        found_before_and_after_a_start(&lab, app, &[&ids[0], &ids[1]]).await;
+    }
+}

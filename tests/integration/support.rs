@@ -548,6 +548,10 @@ impl Live {
 
     /// The next event; none where Foghorn ended.
     pub async fn next(&mut self) -> Option<SentEvent> {
+        patiently("a live event", self.event()).await
+    }
+
+    async fn event(&mut self) -> Option<SentEvent> {
         loop {
             if let Some((message, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| message.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default().trim();
@@ -564,7 +568,7 @@ impl Live {
                     None => continue,
                 }
             }
-            let frame = patiently("a live event", self.body.frame()).await?.ok()?;
+            let frame = self.body.frame().await?.ok()?;
             self.text.push_str(std::str::from_utf8(frame.data_ref()?).unwrap());
         }
     }

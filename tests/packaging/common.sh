@@ -11,7 +11,7 @@ cache=${FOGHORN_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/foghorn-tes
 store=$cache/packaging
 
 # Raise these when the content of the tools or of a stand-in changes.
-readonly tools_recipe=1 builder_recipe=2
+readonly tools_recipe=1 builder_recipe=4
 
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -176,7 +176,7 @@ make_builder() {
         tar --create --directory / \
             --exclude "usr/bin/docker*" --exclude usr/sbin/dockerd --exclude "usr/bin/containerd*" \
             --exclude usr/sbin/runc --exclude usr/bin/ctr --exclude usr/lib/modules \
-            bin sbin lib lib64 usr/bin usr/sbin usr/lib usr/include usr/share/ca-certificates etc/ssl \
+            bin sbin lib lib64 usr/bin usr/sbin usr/lib usr/lib64 usr/include usr/share/ca-certificates etc/ssl \
             etc/passwd etc/group etc/ld.so.conf etc/ld.so.conf.d etc/alternatives etc/debian_version etc/os-release |
             tar --extract --directory /out
     ' >"$store/builder.log" 2>&1 || { tail -n 30 -- "$store/builder.log" >&2; die 'the base image could not be made (see above)'; }
@@ -185,9 +185,13 @@ make_builder() {
     cp -a -- "$rust/lib" "$dir/usr/local/rustup/lib"
     cp -a -- "$rust/bin/"{rustc,cargo} "$dir/usr/local/rustup/bin/"
     find "$dir/usr/local/rustup/lib/rustlib" -mindepth 1 -maxdepth 1 -type d ! -name "$(rustc -vV | sed -n 's/^host: //p')" -exec rm -rf {} +
-    (cd -- "$root" && cargo vendor --quiet --locked --versioned-dirs "$dir/usr/local/cargo/vendor") \
-        >"$dir/usr/local/cargo/config.toml"
-    sed -i "s|^directory = .*|directory = \"/usr/local/cargo/vendor\"|" "$dir/usr/local/cargo/config.toml"
+    (cd -- "$root" && cargo vendor --quiet --locked --versioned-dirs "$dir/usr/local/cargo/vendor") >/dev/null
+    cat >"$dir/usr/local/cargo/config.toml" <<'TEXT'
+[source.crates-io]
+replace-with = "vendor"
+[source.vendor]
+directory = "/usr/local/cargo/vendor"
+TEXT
     import "$key" "$name" "$dir" \
         'ENV PATH=/usr/local/rustup/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
         'ENV RUSTUP_HOME=/usr/local/rustup' 'ENV CARGO_HOME=/usr/local/cargo' 'ENV CARGO_NET_OFFLINE=true' \

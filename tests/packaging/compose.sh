@@ -79,6 +79,7 @@ proxy=$(pinned compose.observability.yaml '[^ ]*socket-proxy:')
 make_builder
 make_proxy "$proxy"
 ok 'the image builds' build_foghorn --quiet
+((failures == 0)) || exit 1
 docker tag foghorn:test foghorn:dev
 
 # ------------------------------------------------------------- as it is read

@@ -14,6 +14,7 @@ make_builder
 
 began=$SECONDS
 ok 'the image builds' build_foghorn
+((failures == 0)) || exit 1
 echo "# built in $((SECONDS - began)) s"
 image() { docker image inspect --format "$1" foghorn:test; }
 

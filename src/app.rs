@@ -106,6 +106,7 @@ impl App {
 
     /// Stops in data order: no more reading, what was read made durable, then the listeners.
     pub async fn stop(self) {
+        self.store.stop_waiting();
         self.stop_source.cancel();
         join("docker", self.source).await;
         let store = self.store;

@@ -15,6 +15,7 @@ mod writer;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -227,10 +228,17 @@ impl Store {
         let writer = writer::Writer::new(Arc::clone(&shared), config, retention, groups);
         let committer = commit::Committer::new(Arc::clone(&shared), retention, ledger.clone(), lock);
         let runtime = tokio::runtime::Handle::current();
+        let watched = Arc::clone(&shared);
         let spawn = |name: &str| std::thread::Builder::new().name(name.into());
         let threads = [
             spawn("store").spawn(move || writer.run(&runtime, receiver))?,
-            spawn("commit").spawn(move || committer.run(&due))?,
+            spawn("commit").spawn(move || {
+                if catch_unwind(AssertUnwindSafe(|| committer.run(&due))).is_err() {
+                    error!("the store's thread failed; restart foghorn, and it goes on behind the last commit");
+                    watched.status().paused =
+                        Some("the store's thread failed, see foghorn's own log; restart it".into());
+                }
+            })?,
         ];
         Ok(Self { shared, sender, threads, resumable: ledger.into_entries() })
     }
@@ -245,10 +253,15 @@ impl Store {
         self.sender.clone()
     }
 
+    /// From now on what cannot be made durable is given up, so that nobody waits for a full disk.
+    pub fn stop_waiting(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+    }
+
     /// Waits until everything appended is durable, or cannot be made so. Every other appender has
     /// to be gone.
     pub fn close(self) {
-        self.shared.closing.store(true, Ordering::Release);
+        self.stop_waiting();
         drop(self.sender);
         for thread in self.threads {
             if thread.join().is_err() {

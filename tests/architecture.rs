@@ -1,5 +1,6 @@
 //! The house rules that a compiler does not hold: who may know whom, what is pure, and how files
 //! look. Each violation is listed with its file and line.
+#![allow(clippy::unwrap_used, reason = "a test may stop where its own preparation fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -266,7 +267,7 @@ fn only_app_and_docker_start_tasks() {
 fn every_file_says_first_what_it_does() {
     let mut violations = Violations(Vec::new());
     let folders = ["src", "tests", "benches"].into_iter().filter(|folder| Path::new(folder).exists());
-    for (path, text) in folders.flat_map(|folder| files_or_none(folder)) {
+    for (path, text) in folders.flat_map(files_or_none) {
         let first = text.lines().next().unwrap_or_default();
         if first.strip_prefix("//! ").is_none_or(|says| says.trim().is_empty()) {
             violations.add(&path, 1, first, "the first line is `//!` and says what the file does");

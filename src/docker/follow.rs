@@ -5,8 +5,8 @@
 //! again with a longer tail.
 
 mod outcome;
+mod probe;
 
-use std::io;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::board::{Board, Reading};
-use super::body::{Progress, Response};
+use super::body::Progress;
 use super::client::{Client, Tail, Until};
 use super::cursor::{Order, Reach, Resume, Verdict};
 use super::frames::FrameDecoder;
@@ -36,6 +36,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_millis(1);
 /// How long a busy reader waits for more; the price is paid in freshness.
 const GATHER: Duration = Duration::from_millis(2);
+/// A follower that was held up for so long leaves: the engine may have rotated its log twice
+/// meanwhile, and its follow then skips files without a word (moby's `loggerutils/follow.go`).
+const HELD_UP: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -58,6 +61,10 @@ pub(super) struct Follower<S> {
     /// When a poll asks again whether the log goes on behind what can be read of it.
     pub probe_at: Instant,
     pub pause: Duration,
+    /// Its first sight was made durable: what is lost from then on can be said to be lost.
+    pub seen: bool,
+    /// The start that `complete` is about.
+    pub run: (u64, String),
 }
 
 impl<S: FrameSink> Follower<S> {
@@ -68,7 +75,7 @@ impl<S: FrameSink> Follower<S> {
         board: Board,
         stop: CancellationToken,
         poll_interval: Duration,
-        complete: bool,
+        seen: bool,
     ) -> Self {
         Self {
             client,
@@ -77,12 +84,14 @@ impl<S: FrameSink> Follower<S> {
             board,
             stop,
             poll_interval,
-            complete,
+            complete: false,
             poll_only: false,
             clean_end: false,
             tail: FIRST_TAIL,
             probe_at: Instant::now(),
             pause: FIRST_PAUSE,
+            seen,
+            run: (0, String::new()),
         }
     }
 
@@ -91,6 +100,18 @@ impl<S: FrameSink> Follower<S> {
         loop {
             let phase = self.phase.borrow_and_update().clone();
             self.sink.rename(&phase.details.container);
+            let run = (phase.starts, phase.details.started_at.clone());
+            if self.run != run {
+                // However short it was, a new run has lines of its own.
+                self.complete = false;
+                self.run = run;
+            }
+            if !self.seen && phase.details.started {
+                self.seen = true;
+                if self.sink.deliver(Mark::Seen).await.is_err() {
+                    return;
+                }
+            }
             let result = match phase.life {
                 Life::Created => {
                     self.state(Reading::Waiting, "");
@@ -98,7 +119,7 @@ impl<S: FrameSink> Follower<S> {
                     Ok(())
                 }
                 Life::Running => {
-                    self.complete = false;
+                    (self.complete, self.clean_end) = (false, false);
                     self.while_running(&phase).await
                 }
                 Life::Exited => self.after_exit(&phase).await,
@@ -187,6 +208,7 @@ impl<S: FrameSink> Follower<S> {
                 if self.changed(Some(pause)).await {
                     return Ok(());
                 }
+                self.clean_end = false;
             }
         }
     }
@@ -221,7 +243,12 @@ impl<S: FrameSink> Follower<S> {
             self.sink.finish();
             let from_ns = self.sink.cursor().last_time_ns();
             warn!("removed before the end of its log was read");
-            self.gap(Gap { from_ns, to_ns: at_ns, reason: GapReason::Removed });
+            self.board.gap(GapReason::Removed);
+            self.sink.gap(Gap { from_ns, to_ns: at_ns, reason: GapReason::Removed });
+        }
+        if self.stop.is_cancelled() {
+            // Looked at again at the next start: it was not read to its end.
+            return Ok(());
         }
         self.sink.finish();
         self.sink.deliver(Mark::Forget).await
@@ -246,7 +273,7 @@ impl<S: FrameSink> Follower<S> {
             };
             if is_doubtful && beyond.is_none() && !self.is_fresh() {
                 self.probe_at = Instant::now() + SILENCE;
-                let last_ns = self.last_message(phase).await.flatten();
+                let last_ns = probe::last_message(&self.client, phase).await.flatten();
                 if last_ns > outcome.newest_ns {
                     beyond = last_ns.map(|time_ns| (1, time_ns));
                     continue;
@@ -324,7 +351,10 @@ impl<S: FrameSink> Follower<S> {
         let mut resume = Resume::new(self.sink.cursor(), reach, order);
         let mut decoder = FrameDecoder::new(phase.details.framing);
         let mut outcome = Outcome { end: End::Clean, new: 0, newest_ns: None, first: None };
-        let mut body = self.client.logs(id.as_str(), tail, until).await?;
+        let mut body = tokio::select! {
+            body = self.client.logs(id.as_str(), tail, until) => body?,
+            () = self.stop.cancelled() => return Ok(Outcome { end: End::Stopped, ..outcome }),
+        };
         let mut unproven = false;
         let mut last_read = Instant::now();
         let mut leave_at: Option<Instant> = None;
@@ -374,14 +404,20 @@ impl<S: FrameSink> Follower<S> {
                 }
             };
             match progress {
-                Err(_elapsed) if leave_at.is_some() => break,
+                Err(_elapsed) if leave_at.is_some() => {
+                    outcome.end = End::Stalled;
+                    break;
+                }
                 Err(_elapsed) => {
-                    if until == Until::Now || self.went_on(phase, outcome.newest_ns).await {
+                    if until == Until::Now
+                        || probe::went_on(&self.client, phase, outcome.newest_ns.max(self.sink.cursor().last_time_ns()))
+                            .await
+                    {
                         outcome.end = End::Stalled;
                         break;
                     }
                 }
-                Ok(Ok(Progress::More)) => {}
+                Ok(Ok(Progress::More)) => leave_at = leave_at.map(|_| Instant::now() + LONGEST_PAUSE),
                 Ok(Ok(Progress::End)) => {
                     if let Err(error) = decoder.finish(&mut take) {
                         outcome.end = End::Broken(error.to_string());
@@ -396,10 +432,15 @@ impl<S: FrameSink> Follower<S> {
             if unproven {
                 break;
             }
+            let before = Instant::now();
             if self.sink.pending_bytes() > 0 {
                 self.sink.deliver(Mark::Read).await?;
             }
             let now = Instant::now();
+            if until == Until::Exit && now - before > HELD_UP {
+                outcome.end = End::Stalled;
+                break;
+            }
             if now - last_read < BUSY && !body.was_large_read() {
                 time::sleep(GATHER).await;
             }
@@ -414,28 +455,6 @@ impl<S: FrameSink> Follower<S> {
         }
         self.sink.deliver(Mark::Read).await?;
         Ok(outcome)
-    }
-
-    /// Whether the log holds a message later than `newest_ns`, the last one heard, or cannot be asked.
-    async fn went_on(&self, phase: &Phase, newest_ns: Option<i64>) -> bool {
-        let last_ns = self.last_message(phase).await;
-        last_ns.is_none_or(|last_ns| last_ns > newest_ns.max(self.sink.cursor().last_time_ns()))
-    }
-
-    /// The time of the last message in the log, none in an empty one; none where it cannot be asked.
-    #[allow(clippy::option_option)]
-    async fn last_message(&self, phase: &Phase) -> Option<Option<i64>> {
-        let id = phase.details.container.id.as_str();
-        let mut body = self.client.logs(id, Tail::Last(1), Until::Now).await.ok()?;
-        let mut decoder = FrameDecoder::new(phase.details.framing);
-        let mut last_ns = None;
-        while let Ok(Progress::More) = read_times(&mut body, &mut decoder, &mut last_ns).await {}
-        Some(last_ns)
-    }
-
-    fn gap(&mut self, gap: Gap) {
-        self.board.gap(gap.reason);
-        self.sink.gap(gap);
     }
 
     /// Nothing of the container was read yet.
@@ -476,17 +495,4 @@ impl<S: FrameSink> Follower<S> {
             None => changed.await,
         }
     }
-}
-
-async fn read_times(
-    body: &mut Response,
-    decoder: &mut FrameDecoder,
-    last_ns: &mut Option<i64>,
-) -> Result<Progress, ReadError> {
-    timeout(
-        LONGEST_PAUSE,
-        body.read(|bytes| Ok(decoder.feed(bytes, |(_, time_ns, _)| *last_ns = (*last_ns).max(Some(time_ns)))?)),
-    )
-    .await
-    .unwrap_or_else(|_| Err(ReadError::Io(io::ErrorKind::TimedOut.into())))
 }

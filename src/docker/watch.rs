@@ -167,8 +167,11 @@ impl<S: Sinks> Supervisor<S> {
             let running = summary.state.is_some_and(|s| matches!(s.to_string().as_str(), "running" | "paused"));
             let known = self.followers.get(&id).map(|sender| (sender.borrow().life == Life::Running) == running);
             let same = known == Some(true) || self.ignored.contains(&id);
-            if look == Look::Everything || !same {
-                self.refresh(&id).await?;
+            if (look == Look::Everything || !same)
+                && let Err(error) = self.refresh(&id).await
+            {
+                // One container that cannot be inspected must not keep the others from being read.
+                warn!(id = id.short(), %error, "a container cannot be inspected; trying again");
             }
         }
         let now = now_ns();
@@ -222,24 +225,19 @@ impl<S: Sinks> Supervisor<S> {
                     !same
                 });
             }
-            None => self.follow(phase).await,
+            None => self.follow(phase),
         }
         Ok(true)
     }
 
-    async fn follow(&mut self, phase: Phase) {
+    fn follow(&mut self, phase: Phase) {
         let container = phase.details.container.clone();
         let id = container.id.clone();
         // The latter where a follower failed and is started again.
         let resumed = self.watch.resumable.remove(&id).map(|(_, c)| c).or_else(|| self.watch.sinks.latest(&id));
         let seen_before = resumed.is_some();
         let checkpoint = resumed.unwrap_or_else(fresh);
-        let complete = checkpoint.complete && phase.life == Life::Exited;
-        let mut sink = self.watch.sinks.open(Arc::new(container.clone()), checkpoint);
-        // Known from its first moment, what is lost of it later can be said to be lost.
-        if !seen_before && sink.deliver(Mark::Seen).await.is_err() {
-            return;
-        }
+        let sink = self.watch.sinks.open(Arc::new(container.clone()), checkpoint);
         self.watch.board.reading(&container, Reading::Waiting, "");
         let span = info_span!("follow", container = container.name, id = id.short());
         let (sender, receiver) = watch::channel(phase);
@@ -250,7 +248,7 @@ impl<S: Sinks> Supervisor<S> {
             self.watch.board.clone(),
             self.watch.stop.clone(),
             self.watch.config.poll_interval,
-            complete,
+            seen_before,
         );
         let task_id = id.clone();
         self.tasks.spawn(

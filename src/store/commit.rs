@@ -3,8 +3,9 @@
 //! Runs on a thread of its own beside the one that takes batches, so that a commit's waiting for
 //! the disk does not hold up reading.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as std_mpsc;
@@ -53,6 +54,8 @@ pub(super) struct Committer {
     shared: Arc<Shared>,
     retention: RetentionConfig,
     ledger: Ledger,
+    /// Committed records that searches still find in memory, by address.
+    unshown: HashMap<Key, HashSet<usize>>,
     writers: HashMap<Key, OpenWriter>,
     commits: u64,
     measured: Instant,
@@ -68,6 +71,7 @@ impl Committer {
             shared,
             retention: *retention,
             ledger,
+            unshown: HashMap::new(),
             writers: HashMap::new(),
             commits: 0,
             measured: Instant::now(),
@@ -105,6 +109,8 @@ impl Committer {
                 warn!(%error, "stopping with records that are not durable; the engine has them still");
                 return false;
             }
+            // What has expired makes room.
+            self.care();
             std::thread::park_timeout(RETRY);
         }
         true
@@ -115,13 +121,11 @@ impl Committer {
     fn commit(&mut self, group: &mut Group) -> Result<(), StoreError> {
         let began = Instant::now();
         retention::check_space(&self.shared.root, group.bytes as u64)?;
-        let mut rounds: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
-        for (at, pending) in group.pending.iter().enumerate() {
-            rounds.entry(pending.key).or_default().push(at);
-        }
         let total: usize = group.pending.iter().map(|pending| pending.batch.records.len()).sum();
-        for (key, places) in rounds {
-            self.commit_partition(key, &places, &mut group.pending)?;
+        while let Some(key) = group.pending.iter().map(|pending| pending.key).min() {
+            self.commit_partition(key, &group.pending)?;
+            // Done even if a later partition fails: written again, cursors would go backwards.
+            group.pending.retain(|pending| pending.key != key);
         }
         self.commits += 1;
         let commits = self.commits;
@@ -147,36 +151,30 @@ impl Committer {
         Ok(())
     }
 
-    fn commit_partition(&mut self, key: Key, places: &[usize], pending: &mut [Pending]) -> Result<(), StoreError> {
+    fn commit_partition(&mut self, key: Key, pending: &[Pending]) -> Result<(), StoreError> {
         let partition = self.partition(key)?;
         let mut ledger = self.ledger.clone();
         ledger.sequence += 1;
+        let batches = || pending.iter().filter(|pending| pending.key == key).map(|pending| &pending.batch);
         let mut records = Vec::new();
-        for &at in places {
-            let batch = &pending[at].batch;
+        for batch in batches() {
             ledger.apply(&batch.container, &batch.checkpoint);
             records.extend((0..batch.records.len()).map(|index| RecordAt { batch: Arc::clone(&batch.records), index }));
         }
-        let open = match self.writers.remove(&key) {
-            Some(open) => Ok(open.writer),
-            None => partition.writer(),
+        let mut writer = match self.writers.remove(&key) {
+            Some(open) => open.writer,
+            None => partition.writer()?,
         };
-        let mut writer = open?;
-        // A writer that failed is dropped: used again, it would go on over missing records.
-        writer.commit(&mut records, &ledger)?;
+        if let Err(error) = writer.commit(&mut records, &ledger) {
+            // A writer that failed is dropped: used again, it would go on over missing records.
+            writer.collect_garbage();
+            return Err(error);
+        }
         self.writers.insert(key, OpenWriter { writer, last_used: self.commits + 1 });
         self.ledger = ledger;
         self.shared.status().checkpoints = self.ledger.len();
-
-        // From memory to the index in one step, as seen by searches.
-        let mut visible = self.shared.visible_mut();
-        partition.reload()?;
-        let done: Vec<Batch> = places.iter().map(|&at| pending[at].batch.clone()).collect();
-        let committed: HashSet<*const Record> = done.iter().map(|batch| batch.records.as_ptr()).collect();
-        visible.memory.retain(|records| !committed.contains(&records.as_ptr()));
-        drop(visible);
         let mut durability = self.shared.durability();
-        for batch in &done {
+        for batch in batches() {
             if batch.checkpoint.forget {
                 durability.remove(&batch.container.id);
             } else if let Some(record) = batch.records.last() {
@@ -184,11 +182,24 @@ impl Committer {
             }
         }
         drop(durability);
-        // Done even if a later partition of this round fails: never write these again.
-        for &at in places {
-            pending[at].batch.records = Arc::new([]);
-        }
+        let committed = batches().filter(|batch| !batch.records.is_empty()).map(|batch| address(&batch.records));
+        self.unshown.entry(key).or_default().extend(committed);
+        self.show(key);
         Ok(())
+    }
+
+    /// From memory to the index in one step, as seen by searches. Where the index cannot be
+    /// reloaded now, the records stay in memory, and this is done with the next commit.
+    fn show(&mut self, key: Key) {
+        let mut visible = self.shared.visible_mut();
+        let Some(partition) = visible.partitions.get(&key).cloned() else { return };
+        if let Err(error) = partition.reload() {
+            warn!(partition = key.name(), %error, "the partition cannot be reloaded; its new records are served from memory");
+            return;
+        }
+        if let Some(shown) = self.unshown.remove(&key) {
+            visible.memory.retain(|records| !shown.contains(&address(records)));
+        }
     }
 
     fn partition(&mut self, key: Key) -> Result<Arc<Partition>, StoreError> {
@@ -222,12 +233,9 @@ impl Committer {
                 Ok(Err(reason)) => warn!(partition = key.name(), reason, "a merge failed"),
                 Ok(Ok(())) | Err(std_mpsc::TryRecvError::Disconnected) => {}
             }
-            if let Some(partition) = self.shared.visible().partitions.get(key)
-                && let Err(error) = partition.reload()
-            {
-                warn!(partition = key.name(), %error, "a merged partition cannot be reloaded");
-            }
+            let key = *key;
             self.merge = None;
+            self.show(key);
         }
         for (&key, open) in &mut self.writers {
             let Some(partition) = self.shared.visible().partitions.get(&key).cloned() else { continue };
@@ -260,7 +268,7 @@ impl Committer {
             self.writers.remove(&key);
             let removed = self.shared.visible_mut().partitions.remove(&key);
             if let Some(partition) = removed {
-                match std::fs::remove_dir_all(&partition.path) {
+                match remove(&partition.path) {
                     Ok(()) => info!(partition = key.name(), "removed: older or more than the retention allows"),
                     Err(error) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
                 }
@@ -307,6 +315,18 @@ impl Committer {
             self.shared.set_aside(&partition.path, &reason);
         }
     }
+}
+
+/// Removes a partition's directory; cut off half way, the rest is removed at the next start.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let going = path.with_file_name(format!(".new-gone-{name}"));
+    std::fs::rename(path, &going)?;
+    std::fs::remove_dir_all(&going)
+}
+
+fn address(records: &Arc<[Record]>) -> usize {
+    records.as_ptr().addr()
 }
 
 /// Gives memory of a commit back to the system: an allocator keeps it for the next burst, and an

@@ -167,13 +167,14 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
     }
     segments.sort_by_key(|(span, ..)| std::cmp::Reverse(span.high));
     let mut narrowed: HashMap<usize, Box<dyn TantivyQuery>> = HashMap::new();
-    let mut is_partial = false;
+    // The best rank that was not looked at, where the deadline came first.
+    let mut unseen: Option<i64> = None;
     for (span, at, ordinal) in segments {
         if best.floor().is_some_and(|floor| span.high < floor) {
             break;
         }
         if Instant::now() >= request.deadline {
-            is_partial = true;
+            unseen = unseen.max(Some(span.high));
             break;
         }
         let (partition, searcher) = &searchers[at];
@@ -184,8 +185,13 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
             }
         };
         let segment = Segment::open(shared, partition, searcher, ordinal)?;
-        is_partial |= segment.search(&**query, window, &mut best)?;
+        unseen = unseen.max(segment.search(&**query, window, &mut best)?);
     }
+    // A page goes on behind its last record, so it must not hold any behind what was left out.
+    if let Some(unseen) = unseen {
+        best.found.retain(|(id, _)| rank.of_time(id.time_ns) > unseen);
+    }
+    let is_partial = unseen.is_some();
     let has_more = best.found.len() > request.limit;
     best.found.truncate(request.limit);
     Ok(Page { records: best.found.into_iter().map(|(_, record)| record).collect(), has_more, is_partial })
@@ -313,8 +319,8 @@ impl<'a> Segment<'a> {
     }
 
     /// Offers the segment's matching records, best first, until no further one can be taken.
-    /// Answers whether the deadline came first.
-    fn search(&self, query: &dyn TantivyQuery, window: Window, best: &mut Best<'_>) -> Result<bool, StoreError> {
+    /// Answers the best rank that was not looked at, where the deadline came first.
+    fn search(&self, query: &dyn TantivyQuery, window: Window, best: &mut Best<'_>) -> Result<Option<i64>, StoreError> {
         let rank = best.rank;
         let weight = query.weight(tantivy::query::EnableScoring::disabled_from_searcher(self.searcher))?;
         let mut window = window;
@@ -356,15 +362,15 @@ impl<'a> Segment<'a> {
             let mut containers = HashMap::new();
             for (count, &(place, doc)) in candidates.iter().enumerate() {
                 if best.floor().is_some_and(|floor| place < floor) {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 if count % 64 == 63 && Instant::now() >= best.request.deadline {
-                    return Ok(true);
+                    return Ok(Some(place));
                 }
                 best.offer(self.record(doc, &mut containers)?);
             }
             if lowest == window.low || lowest == i64::MIN {
-                return Ok(false);
+                return Ok(None);
             }
             window.high = lowest - 1;
             wanted = wanted.saturating_mul(4);

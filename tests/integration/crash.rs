@@ -8,9 +8,11 @@ use crate::support::{Dice, Lab, Process, Stderr, Stdout, command, text};
 
 const KILLS: usize = 12;
 
-/// Writes until told to stop, as fast as the test's other tasks let it; at most so much.
+/// Writes until told to stop, some lines a millisecond; at most so much.
 async fn keep_writing(lab: &Lab, ids: &[&String], stop: &AtomicBool) {
     let mut dice = Dice(99);
+    // Nothing waits for this: it spreads the lines over the kills.
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(1));
     let mut n = 0;
     while !stop.load(Ordering::Relaxed) && n < 30_000 {
         for id in ids {
@@ -23,9 +25,8 @@ async fn keep_writing(lab: &Lab, ids: &[&String], stop: &AtomicBool) {
             lab.write(ids[0], Stderr, b"in between\n");
             lab.write(ids[0], Stdout, b"the end\n");
         }
-        if dice.roll(8) == 0 {
-            // A millisecond of the writer's own work, not of the test's waiting.
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        if dice.roll(3) == 0 {
+            pace.tick().await;
         }
     }
 }
@@ -47,7 +48,7 @@ async fn killed_again_and_again(version: Version, set_back: bool) {
                 2 | 3 => {
                     // Amid reading, and mostly amid a commit.
                     let mut live = foghorn.live("").await;
-                    for _ in 0..1 + dice.roll(400) {
+                    for _ in 0..=dice.roll(400) {
                         live.record().await;
                     }
                 }

@@ -21,7 +21,9 @@ fn partitions(index: &Path) -> Vec<PathBuf> {
 fn file(partition: &Path, ending: &str) -> PathBuf {
     let files = fs::read_dir(partition).unwrap().map(|entry| entry.unwrap().path());
     let of_kind = files.filter(|path| path.to_string_lossy().ends_with(ending));
-    of_kind.max_by_key(|path| path.metadata().unwrap().len()).unwrap_or_else(|| panic!("no {ending} in {partition:?}"))
+    of_kind
+        .max_by_key(|path| path.metadata().unwrap().len())
+        .unwrap_or_else(|| panic!("no {ending} in {}", partition.display()))
 }
 
 async fn set_aside_and_read_again(what: &str, damage: impl Fn(&Path)) {

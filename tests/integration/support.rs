@@ -136,10 +136,8 @@ impl Drop for Lab {
 
 /// Waits for a future, and fails where it takes too long.
 pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, future).await {
-        Ok(result) => result,
-        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
-    }
+    let result = timeout(PATIENCE, future).await;
+    result.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
 }
 
 /// A line as it was written, as far as it can be known from outside.

@@ -45,7 +45,9 @@ finish() {
     local code=$?
     trap - EXIT INT TERM
     if declare -F cleanup >/dev/null; then cleanup || true; fi
-    # Gracefully, for its data are kept.
+    # What is kept stays small, and is left in order.
+    docker image prune --force >/dev/null 2>&1 || true
+    docker builder prune --force --max-used-space 4GB >/dev/null 2>&1 || true
     "$support/engine.sh" stop "$engine" >/dev/null 2>&1 || true
     "$support/engine.sh" down "$engine" || code=1
     rm -rf --one-file-system -- "$work"

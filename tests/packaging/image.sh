@@ -63,7 +63,4 @@ fi
 
 docker rm --force --volumes foghorn talker >/dev/null
 docker volume rm data >/dev/null
-# What is kept stays small.
-docker image prune --force >/dev/null
-docker builder prune --force --keep-storage 6GB >/dev/null 2>&1 || true
 exit $((failures > 0))

@@ -65,14 +65,17 @@ fn exactness(version: &str) {
     let mut foghorn = Foghorn::start(&engine, &store, &[]);
     let writers = start_writers(&engine, scale);
     // From here on nothing may be lost: each container is known for good.
-    wait_for("every container to be read and durable", 30, || {
+    wait_for("every container to be read and durable", 90, || {
         let status = foghorn.json("/api/v1/status");
         let known = |writer: &Writer| {
             status["containers"]
                 .as_array()
                 .is_some_and(|all| all.iter().any(|c| c["container"]["id"] == writer.id.as_str()))
         };
-        writers.iter().all(known) && foghorn.durable_containers() >= writers.len()
+        // On a slow machine the short one may be over, and forgotten, before the last is seen.
+        let over = |writer: &Writer| writer.removed && engine.log(&writer.id).is_none();
+        let kept = writers.iter().filter(|writer| !writer.removed).count();
+        writers.iter().all(|writer| known(writer) || over(writer)) && foghorn.durable_containers() >= kept
     });
     let mut restarts = Vec::new();
     let (first, second, without) = (kills / 4, kills / 2, kills * 4 / 5);
@@ -159,15 +162,15 @@ fn check(engine: &Engine, foghorn: &Foghorn, writer: &Writer, restarts: &[(i64, 
     let count = |records: &[Value], stream: &str| records.iter().filter(|r| r["stream"] == stream).count();
     // The last lines take a moment; what must be there is known.
     if let (Some([stdout, stderr]), false) = (&truth, writer.rotated) {
-        wait_for(&format!("the end of {}", writer.name), 30, || {
+        wait_for(&format!("the end of {}", writer.name), 120, || {
             let records = read();
             count(&records, "stdout") >= stdout.len() && count(&records, "stderr") >= stderr.len()
         });
     } else if let Some(logs) = &truth {
         let last = logs.iter().flatten().map(|l| l.0).max().unwrap_or_default();
-        wait_for(&format!("the end of {}", writer.name), 30, || read().iter().any(|r| time_ns(&r["time"]) >= last));
+        wait_for(&format!("the end of {}", writer.name), 120, || read().iter().any(|r| time_ns(&r["time"]) >= last));
     } else {
-        wait_for(&format!("the removal of {}", writer.name), 60, || {
+        wait_for(&format!("the removal of {}", writer.name), 120, || {
             foghorn.json("/api/v1/status")["containers"]
                 .as_array()
                 .is_some_and(|c| c.iter().all(|c| c["container"]["id"] != writer.id.as_str()))

@@ -194,6 +194,9 @@ replace-with = "vendor"
 [source.vendor]
 directory = "/usr/local/cargo/vendor"
 TEXT
+    # Nothing that was built on another base is of use any more.
+    docker image rm --force foghorn:test foghorn:dev "$name" >/dev/null 2>&1 || true
+    docker builder prune --all --force >/dev/null
     import "$key" "$name" "$dir" \
         'ENV PATH=/usr/local/rustup/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
         'ENV RUSTUP_HOME=/usr/local/rustup' 'ENV CARGO_HOME=/usr/local/cargo' 'ENV CARGO_NET_OFFLINE=true' \

@@ -36,7 +36,7 @@ test: ## Everything that is tested, on engines of its own (Debian, root)
 engine-long: ## The exactness tests in full length, on all three engines
 	@FOGHORN_TEST_LONG=1 tests/support/test.sh exactness
 
-bench: ## Measure, into target/bench.tsv; one figure only: make bench ONLY=name
+bench: build ## Measure, into target/bench.tsv; one figure only: make bench ONLY=name
 	@benches/run $(ONLY)
 	@echo 'The figures are in target/bench.tsv: name, value, unit, what it is.'
 

@@ -12,6 +12,7 @@ pub mod cursor;
 mod follow;
 pub mod frames;
 pub mod inspect;
+pub mod socket;
 mod watch;
 
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub enum Mark {
     Read,
     /// The container was seen for the first time.
     Seen,
+    /// It exited, and what came so far was read: nobody will write more of it.
+    Exited,
     /// It exited, and its log was read to the end.
     Complete,
     /// It is gone: forget where reading was.

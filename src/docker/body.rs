@@ -1,18 +1,15 @@
 //! One HTTP/1.1 exchange on a connection of its own → the response body's bytes, as they come.
 //!
 //! The engine flushes each log message as an HTTP chunk of its own, about 170 bytes. A general
-//! client hands each chunk over as an object of its own, between two tasks; here a read of up to
-//! 64 KiB is taken apart in place, which is what lets a tailer keep up with the engine.
+//! client hands each chunk over as an object of its own, between two tasks; here a read of many
+//! messages is taken apart in place, which is what lets a tailer keep up with the engine.
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
-/// A connection to an engine.
-pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+use super::socket::{Reader, Socket};
 
-const BUFFER_BYTES: usize = 64 * 1024;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 const MAX_CHUNK_LINE_BYTES: usize = 256;
@@ -54,10 +51,10 @@ pub enum Progress {
 pub struct Response {
     /// The HTTP status code.
     pub status: u16,
-    connection: Box<dyn Connection>,
-    buffer: Box<[u8]>,
-    filled: usize,
-    last_read: usize,
+    reader: Reader,
+    buffer: Vec<u8>,
+    /// What is in the buffer is the beginning of a chunk's size line: the rest of it has to come.
+    is_partial: bool,
     length: Length,
 }
 
@@ -66,31 +63,29 @@ impl Response {
     ///
     /// # Errors
     /// `UnexpectedEof` where the connection closes early, `InvalidData` for what is no HTTP.
-    pub async fn get(mut connection: Box<dyn Connection>, host: &str, target: &str) -> io::Result<Self> {
+    pub async fn get(mut socket: Socket, host: &str, target: &str) -> io::Result<Self> {
         let request =
             format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: foghorn\r\nConnection: close\r\n\r\n");
-        connection.write_all(request.as_bytes()).await?;
-        let mut buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        let mut filled = 0;
+        socket.write_all(request.as_bytes()).await?;
+        let mut reader = Reader::new(socket);
+        let mut buffer = Vec::new();
         loop {
-            let read = connection.read(&mut buffer[filled..]).await?;
-            if read == 0 {
+            if reader.read(&mut buffer).await? == 0 {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
                     "the engine closed the connection without an answer",
                 ));
             }
-            filled += read;
             let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
             let mut head = httparse::Response::new(&mut headers);
-            let status = head.parse(&buffer[..filled]).map_err(|e| invalid(format!("the answer is no HTTP: {e}")))?;
+            let status = head.parse(&buffer).map_err(|e| invalid(format!("the answer is no HTTP: {e}")))?;
             if let httparse::Status::Complete(used) = status {
                 let status = head.code.unwrap_or_default();
                 let length = body_length(status, head.headers)?;
-                buffer.copy_within(used..filled, 0);
-                return Ok(Self { status, connection, buffer, filled: filled - used, last_read: 0, length });
+                buffer.drain(..used);
+                return Ok(Self { status, reader, buffer, is_partial: false, length });
             }
-            if filled >= MAX_HEAD_BYTES {
+            if buffer.len() >= MAX_HEAD_BYTES {
                 return Err(invalid("the answer's head is longer than 16 KiB".into()));
             }
         }
@@ -107,29 +102,15 @@ impl Response {
         &mut self,
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<Progress, E> {
-        if self.filled == 0 && !self.ended() {
-            let read = self.connection.read(&mut self.buffer).await?;
-            if read == 0 {
-                return if matches!(self.length, Length::Close) { Ok(Progress::End) } else { Err(cut().into()) };
-            }
-            self.filled = read;
-            self.last_read = read;
+        let is_used_up = self.buffer.is_empty() || self.is_partial;
+        if is_used_up && !self.ended() && self.reader.read(&mut self.buffer).await? == 0 {
+            let is_end = matches!(self.length, Length::Close) && self.buffer.is_empty();
+            return if is_end { Ok(Progress::End) } else { Err(cut().into()) };
         }
         let used = self.take_apart(&mut sink)?;
-        self.buffer.copy_within(used..self.filled, 0);
-        self.filled -= used;
-        if self.ended() {
-            return Ok(Progress::End);
-        }
-        if self.filled > 0 {
-            // The beginning of a chunk's size line: the rest of it has to come.
-            let read = self.connection.read(&mut self.buffer[self.filled..]).await?;
-            if read == 0 {
-                return Err(cut().into());
-            }
-            self.filled += read;
-        }
-        Ok(Progress::More)
+        self.buffer.drain(..used);
+        self.is_partial = true;
+        Ok(if self.ended() { Progress::End } else { Progress::More })
     }
 
     /// Reads a short body whole, up to `limit` bytes.
@@ -151,18 +132,13 @@ impl Response {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// The last read brought half a buffer or more: there is no need to wait for more.
-    pub fn was_large_read(&self) -> bool {
-        self.last_read >= BUFFER_BYTES / 2
-    }
-
     fn ended(&self) -> bool {
         matches!(self.length, Length::Chunked(Chunk::Ended) | Length::Fixed(0))
     }
 
     /// Hands over the body bytes of the buffer and answers how much of it was used.
     fn take_apart<E: From<io::Error>>(&mut self, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<usize, E> {
-        let bytes = &self.buffer[..self.filled];
+        let bytes = self.buffer.as_slice();
         match &mut self.length {
             Length::Close => {
                 sink(bytes)?;
@@ -259,6 +235,8 @@ fn cut() -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     /// Answers with `answer` in pieces of `piece` bytes, and reads it.
@@ -273,7 +251,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         });
-        let mut response = Response::get(Box::new(ours), "docker", "/x").await?;
+        let mut response = Response::get(Socket::Other(Box::new(ours)), "docker", "/x").await?;
         let mut body = Vec::new();
         loop {
             let progress = response.read(|bytes| {

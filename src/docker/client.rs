@@ -20,7 +20,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::body::{Connection, Response};
+use super::body::Response;
+use super::socket::Socket;
 use crate::config::{DockerConfig, Endpoint, TlsFiles};
 
 /// How long connecting and an answer's head may take.
@@ -237,9 +238,9 @@ impl Client {
         let follow = i32::from(until == Until::Exit);
         let target = format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&follow={follow}&tail={tail}");
         let open = async {
-            let connection = self.dialer.connect().await?;
+            let socket = self.dialer.connect().await?;
             let mut response =
-                Response::get(connection, &self.dialer.authority, &target).await.map_err(|e| self.dialer.io(e))?;
+                Response::get(socket, &self.dialer.authority, &target).await.map_err(|e| self.dialer.io(e))?;
             if response.status == 200 {
                 return Ok(response);
             }
@@ -291,10 +292,10 @@ impl Dialer {
         Ok(Self { endpoint: config.host.clone(), tls, host, authority })
     }
 
-    async fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
+    async fn connect(&self) -> Result<Socket, EngineError> {
         match (&self.endpoint, &self.tls) {
             (Endpoint::Unix(path), _) => match UnixStream::connect(path).await {
-                Ok(stream) => Ok(Box::new(stream)),
+                Ok(stream) => Ok(Socket::Unix(stream)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Err(EngineError::NoSocket(path.clone())),
                 Err(error) => Err(self.io(error)),
             },
@@ -302,13 +303,13 @@ impl Dialer {
                 let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|e| self.io(e))?;
                 stream.set_nodelay(true).map_err(|e| self.io(e))?;
                 match tls {
-                    None => Ok(Box::new(stream)),
+                    None => Ok(Socket::Tcp(stream)),
                     Some((connector, server)) => {
                         let stream = connector
                             .connect(server.clone(), stream)
                             .await
                             .map_err(|error| EngineError::Tls { host: self.host.clone(), reason: error.to_string() })?;
-                        Ok(Box::new(stream))
+                        Ok(Socket::Other(Box::new(stream)))
                     }
                 }
             }

@@ -10,7 +10,7 @@ mod probe;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{self, Instant, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -32,10 +32,6 @@ const LONGEST_TAIL: u32 = 1 << 22;
 /// A follower that hears nothing for so long asks whether the log went on without it: engines
 /// lose followers when a log file is truncated from outside.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Reads closer together than this are a stream at full speed: worth waiting for more.
-const BUSY: Duration = Duration::from_millis(1);
-/// How long a busy reader waits for more; the price is paid in freshness.
-const GATHER: Duration = Duration::from_millis(2);
 /// A follower that was held up for so long leaves: the engine may have rotated its log twice
 /// meanwhile, and its follow then skips files without a word (moby's `loggerutils/follow.go`).
 const HELD_UP: Duration = Duration::from_secs(2);
@@ -225,9 +221,13 @@ impl<S: FrameSink> Follower<S> {
             if pause > 0 && self.changed(Some(Duration::from_millis(pause))).await {
                 return Ok(());
             }
+            let before = self.sink.cursor();
             self.catch_up(phase).await?;
             if self.stop.is_cancelled() {
                 return Ok(());
+            }
+            if self.sink.cursor() != before {
+                self.sink.deliver(Mark::Exited).await?;
             }
         }
         self.sink.finish();
@@ -356,7 +356,6 @@ impl<S: FrameSink> Follower<S> {
             () = self.stop.cancelled() => return Ok(Outcome { end: End::Stopped, ..outcome }),
         };
         let mut unproven = false;
-        let mut last_read = Instant::now();
         let mut leave_at: Option<Instant> = None;
         loop {
             let sink = &mut self.sink;
@@ -436,15 +435,10 @@ impl<S: FrameSink> Follower<S> {
             if self.sink.pending_bytes() > 0 {
                 self.sink.deliver(Mark::Read).await?;
             }
-            let now = Instant::now();
-            if until == Until::Exit && now - before > HELD_UP {
+            if until == Until::Exit && before.elapsed() > HELD_UP {
                 outcome.end = End::Stalled;
                 break;
             }
-            if now - last_read < BUSY && !body.was_large_read() {
-                time::sleep(GATHER).await;
-            }
-            last_read = Instant::now();
         }
         outcome.first = resume.first();
         if until == Until::Now && matches!(outcome.end, End::Clean) && resume.ended_unseen() {

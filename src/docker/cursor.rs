@@ -160,7 +160,7 @@ impl Resume {
         }
         // The message is later than the cursor, and the cursor was not seen.
         match self.reach {
-            _ if self.proven && !search.open => {
+            _ if self.proven && !search.open && !state.doubt => {
                 state.search = None;
                 state.high_ns = state.high_ns.max(time_ns);
                 Verdict::New(here)
@@ -175,7 +175,11 @@ impl Resume {
                 let gap = Gap { from_ns: self.cursor.last_time_ns(), to_ns: time_ns, reason };
                 // A stream that never had a finished line is found by reading the whole log.
                 let never_read = self.reach == Reach::Whole && search.target.is_none() && search.open;
-                if known && !search.open || never_read { Verdict::New(here) } else { Verdict::NewAfterGap(here, gap) }
+                if known && !search.open && !state.doubt || never_read {
+                    Verdict::New(here)
+                } else {
+                    Verdict::NewAfterGap(here, gap)
+                }
             }
         }
     }
@@ -290,6 +294,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_set_back_hides_no_line_behind_the_other_streams_place() {
+        let at = cursor(Some((12, 1)), Some((5, 1)));
+        let after = [(E, 5), (O, 6), (O, 11), (O, 13)];
+        assert_eq!(read(at, Reach::Tail, &after), None, "6 and 11 are new, though they look old");
+        let (new, gap) = read(at, Reach::Tail, &[&[(O, 10), (O, 12)], &after[..]].concat()).unwrap();
+        assert_eq!((new, gap), (vec![(O, 6, 1), (O, 11, 1), (O, 13, 1)], None));
+        // Its place is rotated away: what cannot be told from old lines is said to be missing.
+        let (new, gap) = read(at, Reach::Whole, &after).unwrap();
+        assert_eq!(new, [(O, 13, 1)]);
+        assert_eq!(gap, Some(Gap { from_ns: Some(12), to_ns: 13, reason: GapReason::Rotated }));
+    }
+
+    #[test]
     fn an_old_engine_repeats_messages_when_it_rotates() {
         let mut resume = Resume::new(cursor(None, None), Reach::Whole, Order::Time);
         let verdicts: Vec<_> = [5, 6, 5, 7].map(|t| resume.message(O, t)).into();
@@ -332,6 +349,48 @@ mod tests {
             if let Some((new, gap)) = read(at, Reach::Tail, suffix).filter(|_| cut > 0) {
                 prop_assert_eq!(&new[..], &all[cut..]);
                 prop_assert_eq!(gap, None);
+            }
+            let (new, gap) = read(at, Reach::Whole, &file).unwrap();
+            prop_assert_eq!(&new[..], &all[cut..]);
+            prop_assert_eq!(gap, None);
+        }
+
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// The same while the clock is set forwards and back: what proves itself is exact, and a
+        /// tail whose end may hide something says so.
+        #[test]
+        fn resuming_under_a_clock_that_is_set_loses_and_repeats_nothing(
+            steps in proptest::collection::vec((any::<bool>(), -40_i64..60), 1..40),
+            cut in 1_usize..40,
+            tail in 1_usize..40,
+        ) {
+            // No time comes twice in a stream: clocks count nanoseconds.
+            let mut time_ns = 0;
+            let mut file: Vec<(Stream, i64)> = Vec::new();
+            for (e, step) in steps {
+                time_ns += step;
+                while file.contains(&(if e { E } else { O }, time_ns)) {
+                    time_ns += 1;
+                }
+                file.push((if e { E } else { O }, time_ns));
+            }
+            let all: Vec<(Stream, i64, u32)> = file.iter().map(|&(stream, time_ns)| (stream, time_ns, 1)).collect();
+            let cut = cut.min(file.len());
+            let mut at = ContainerCursor::default();
+            for &(stream, time_ns) in &file[..cut] {
+                at.stream_mut(stream).advance(Position { time_ns, ordinal: 1 });
+            }
+
+            let suffix = &file[file.len().saturating_sub(tail)..];
+            let mut resume = Resume::new(at, Reach::Tail, Order::File);
+            let verdicts: Vec<Verdict> = suffix.iter().map(|&(stream, time_ns)| resume.message(stream, time_ns)).collect();
+            if !verdicts.contains(&Verdict::Unproven) && !resume.ended_unseen() {
+                let new: Vec<_> = suffix.iter().zip(&verdicts).filter(|(_, v)| **v != Verdict::Old).map(|(m, _)| *m).collect();
+                prop_assert_eq!(&new[..], &file[cut..]);
             }
             let (new, gap) = read(at, Reach::Whole, &file).unwrap();
             prop_assert_eq!(&new[..], &all[cut..]);

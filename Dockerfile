@@ -1,9 +1,9 @@
 # Foghorn's image: one static program, its licence and an empty data directory.
 #
 # The base is pinned by its exact version. To pin its bytes as well, append the
-# digest that your registry shows for the tag: rust:1.95.0-slim-bookworm@sha256:...
+# digest that your registry shows for the tag: rust:1.95.0-bookworm@sha256:...
 # It only builds; nothing of it is in the image.
-FROM rust:1.95.0-slim-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 
 WORKDIR /build
 # No allocator of another libc and no loader: the program runs on an empty
@@ -17,7 +17,10 @@ ARG PROFILE=release
 # is an empty file here, so the layer stands until Cargo.toml or Cargo.lock change.
 # The library alone is built, for linking an empty program would take a minute.
 COPY Cargo.toml Cargo.lock ./
+# The allocator is built for one page size, and arm64's kernels have up to 64 KiB.
 RUN set -eu; \
+    case $(uname -m) in aarch64) page=16 ;; *) page=12 ;; esac; \
+    mkdir -p .cargo; printf '[env]\nJEMALLOC_SYS_WITH_LG_PAGE = "%s"\n' "$page" >.cargo/config.toml; \
     sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml >stubs; \
     while read -r stub; do mkdir -p "$(dirname "$stub")"; echo '//! Empty.' >"$stub"; done <stubs; \
     host=$(rustc -vV | sed -n 's/^host: //p'); \

@@ -10,6 +10,11 @@ use foghorn::config::Config;
 use foghorn::docker::client::Client;
 use foghorn::{drain, telemetry};
 
+/// A line is allocated by the thread that reads it and freed by the one that commits it, which
+/// glibc's allocator is slower at.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let command = match cli::parse_process() {
         Ok(command) => command,
@@ -47,7 +52,16 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the runtime cannot be started")
 }
 
+/// Memory that a burst took goes back to the system by itself, also while nothing happens.
+fn return_memory() {
+    use tikv_jemalloc_ctl::{background_thread, max_background_threads};
+    if let Err(error) = max_background_threads::write(1).and_then(|()| background_thread::write(true)) {
+        tracing::warn!(%error, "the allocator has no thread of its own: memory of a burst is kept longer");
+    }
+}
+
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    return_memory();
     let mut signals = drain::Signals::catch()?;
     let app = App::start(config).await?;
     writeln!(std::io::stdout(), "Foghorn listens on http://{}/", app.address)?;

@@ -1,7 +1,7 @@
 //! OUTPUT the index: append, commit with cursors, search, retention.
 //!
-//! One thread takes batches (`writer.rs`) and one commits them (`commit.rs`); searches read what is committed and what is not
-//! alike. A record is in memory until the commit that makes it durable has succeeded, so a full
+//! One thread takes batches (`writer.rs`) and one commits them (`commit.rs`); searches read what is
+//! committed and what is not alike. A record is in memory until the commit that makes it durable has succeeded, so a full
 //! disk loses nothing: the writer stops taking records and the engine keeps the rest.
 
 mod commit;
@@ -30,9 +30,9 @@ pub use search::{Order, Page, SearchRequest};
 use crate::config::{RetentionConfig, StoreConfig};
 use crate::record::{Batch, Checkpoint, Container, ContainerId, Fields, Record};
 use ledger::Ledger;
-use partition::{Key, Partition};
+use partition::{Key, OpenError, Partition};
 
-/// Batches on their way to the writer, of at most about 64 KiB each; a full queue makes the
+/// Batches on their way to the writer, of at most about 128 KiB each; a full queue makes the
 /// source wait.
 const QUEUE_BATCHES: usize = 32;
 
@@ -196,7 +196,8 @@ impl Store {
     /// are set aside: they never keep Foghorn from starting.
     ///
     /// # Errors
-    /// [`StoreError::Directory`] where the directory cannot be used, and [`StoreError::InUse`].
+    /// [`StoreError::Directory`] where the directory or a file in it cannot be opened for a reason
+    /// that says nothing about its content, and [`StoreError::InUse`].
     pub fn open(
         config: &StoreConfig,
         retention: &RetentionConfig,
@@ -294,7 +295,8 @@ fn open_partitions(shared: &Shared) -> io::Result<Ledger> {
                 }
                 shared.visible_mut().partitions.insert(key, Arc::new(partition));
             }
-            Err(reason) => shared.set_aside(&path, &reason),
+            Err(OpenError::Damaged(reason)) => shared.set_aside(&path, &reason),
+            Err(OpenError::System(error)) => return Err(error),
         }
     }
     Ok(newest)

@@ -25,6 +25,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const CARE: Duration = Duration::from_mins(1);
 /// While every commit is full, merging waits for so many: there are segments enough to search.
 const BUSY_COMMITS: u64 = 64;
+/// How long nothing is merged after a merge failed.
+const MERGE_PAUSE: Duration = Duration::from_mins(10);
 /// How often the index's size is measured while it grows.
 const MEASURE: Duration = Duration::from_secs(10);
 /// A partition that is not written any more keeps its writer for so many commits.
@@ -60,6 +62,8 @@ pub(super) struct Committer {
     commits: u64,
     measured: Instant,
     merge: Option<(Key, std_mpsc::Receiver<Result<(), String>>)>,
+    /// No merge before then: one failed, and would do so again.
+    next_merge: Instant,
     check: Option<std_mpsc::Receiver<(Key, Vec<std::path::PathBuf>)>>,
     _lock: File,
 }
@@ -76,6 +80,7 @@ impl Committer {
             commits: 0,
             measured: Instant::now(),
             merge: None,
+            next_merge: Instant::now(),
             check: Some(check),
             _lock: lock,
         }
@@ -144,9 +149,6 @@ impl Committer {
         }
         if self.measured.elapsed() > MEASURE {
             self.measure();
-        }
-        if !group.is_full {
-            release_memory();
         }
         Ok(())
     }
@@ -228,14 +230,22 @@ impl Committer {
     /// Starts a merge where one is worth it and none is running.
     fn merge(&mut self) {
         if let Some((key, done)) = &self.merge {
-            match done.try_recv() {
+            let failure = match done.try_recv() {
                 Err(std_mpsc::TryRecvError::Empty) => return,
-                Ok(Err(reason)) => warn!(partition = key.name(), reason, "a merge failed"),
-                Ok(Ok(())) | Err(std_mpsc::TryRecvError::Disconnected) => {}
-            }
+                Ok(Ok(())) => None,
+                Ok(Err(reason)) => Some(reason),
+                Err(std_mpsc::TryRecvError::Disconnected) => Some("it panicked".into()),
+            };
             let key = *key;
+            if let Some(reason) = failure {
+                warn!(partition = key.name(), reason, "a merge failed; its pieces stay for now");
+                self.next_merge = Instant::now() + MERGE_PAUSE;
+            }
             self.merge = None;
             self.show(key);
+        }
+        if Instant::now() < self.next_merge {
+            return;
         }
         for (&key, open) in &mut self.writers {
             let Some(partition) = self.shared.visible().partitions.get(&key).cloned() else { continue };
@@ -327,15 +337,4 @@ fn remove(path: &Path) -> std::io::Result<()> {
 
 fn address(records: &Arc<[Record]>) -> usize {
     records.as_ptr().addr()
-}
-
-/// Gives memory of a commit back to the system: an allocator keeps it for the next burst, and an
-/// agent that sits idle beside an application should not. Within a burst it is kept.
-#[allow(unsafe_code)]
-fn release_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: malloc_trim takes no pointers and may be called at any time (glibc's manual, MT-Safe).
-    unsafe {
-        libc::malloc_trim(0);
-    }
 }

@@ -12,16 +12,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tantivy::directory::MmapDirectory;
+use tantivy::directory::error::{OpenDirectoryError, OpenReadError};
 use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, IndexWriterOptions, NoMergePolicy, SegmentWriter};
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument};
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError};
+
+use tracing::warn;
 
 use super::schema::{self, Fields, RecordDocument};
 use super::{StoreError, ledger::Ledger};
 use crate::record::{Container, DAY_NS, Record};
 
 /// Memory for the postings of one segment; a commit's records fit by far.
-const SEGMENT_MEMORY_BYTES: usize = 256 << 20;
+const SEGMENT_MEMORY_BYTES: usize = 2 << 20;
 /// What tantivy wants for a worker that is never used.
 const WORKER_MEMORY_BYTES: usize = 15_000_000;
 /// So many neighbours of one size class are merged into one.
@@ -58,6 +61,30 @@ impl Key {
     }
 }
 
+/// Why a partition cannot be opened.
+#[derive(Debug)]
+pub(super) enum OpenError {
+    /// Its files are not what was written.
+    Damaged(String),
+    /// The system lacks something, or forbids it, which says nothing about the files.
+    System(io::Error),
+}
+
+impl OpenError {
+    fn of(error: &TantivyError) -> Self {
+        let io = match error {
+            TantivyError::IoError(error)
+            | TantivyError::OpenReadError(OpenReadError::IoError { io_error: error, .. })
+            | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error: error, .. }) => Some(error),
+            _ => None,
+        };
+        let code = io
+            .and_then(|error| error.raw_os_error())
+            .filter(|code| [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EACCES, libc::EPERM].contains(code));
+        code.map_or_else(|| Self::Damaged(error.to_string()), |code| Self::System(io::Error::from_raw_os_error(code)))
+    }
+}
+
 /// One partition, open for reading; for writing, too, while its day is being written.
 pub(super) struct Partition {
     pub path: PathBuf,
@@ -68,20 +95,20 @@ pub(super) struct Partition {
 
 impl Partition {
     /// Opens a partition that exists, and every segment in it.
-    pub(super) fn open(path: &Path) -> Result<Self, String> {
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let open = || {
             let index = schema::open(MmapDirectory::open(path)?)?;
             let (schema, fields) = schema::schema();
             if index.schema() != schema {
-                return Err(tantivy::TantivyError::SchemaError("it was written by another version of foghorn".into()));
+                return Err(TantivyError::SchemaError("it was written by another version of foghorn".into()));
             }
             Self::new(index, path, fields)
         };
         // Damaged files can panic instead of failing.
         match catch_unwind(AssertUnwindSafe(open)) {
             Ok(Ok(partition)) => Ok(partition),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("reading it failed".into()),
+            Ok(Err(error)) => Err(OpenError::of(&error)),
+            Err(_) => Err(OpenError::Damaged("reading it failed".into())),
         }
     }
 
@@ -97,7 +124,7 @@ impl Partition {
         drop(schema::builder().create_in_dir(&temporary)?);
         fs::rename(&temporary, &path)?;
         sync_directory(root)?;
-        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(tantivy::TantivyError::from)?)?, &path, fields)?)
+        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(TantivyError::from)?)?, &path, fields)?)
     }
 
     fn new(index: Index, path: &Path, fields: Fields) -> tantivy::Result<Self> {
@@ -124,15 +151,19 @@ impl Partition {
     }
 
     /// The cursors of the last commit; none before the first.
-    pub(super) fn ledger(&self) -> Result<Option<Ledger>, String> {
-        let metas = self.index.load_metas().map_err(|e| e.to_string())?;
-        metas.payload.as_deref().map(Ledger::from_payload).transpose()
+    pub(super) fn ledger(&self) -> Result<Option<Ledger>, OpenError> {
+        let metas = self.index.load_metas().map_err(|error| OpenError::of(&error))?;
+        metas.payload.as_deref().map(Ledger::from_payload).transpose().map_err(OpenError::Damaged)
     }
 
     /// Reads every file and compares its checksum; answers the damaged ones.
     pub(super) fn damaged_files(&self) -> Vec<PathBuf> {
         match catch_unwind(AssertUnwindSafe(|| self.index.validate_checksum())) {
             Ok(Ok(files)) => files.into_iter().collect(),
+            Ok(Err(error)) if matches!(OpenError::of(&error), OpenError::System(_)) => {
+                warn!(path = %self.path.display(), %error, "checksums cannot be compared now");
+                Vec::new()
+            }
             _ => vec![self.path.clone()],
         }
     }
@@ -177,11 +208,7 @@ impl PartitionWriter {
     /// Makes `records` durable together with `ledger`, or neither.
     pub(super) fn commit(&mut self, records: &mut [RecordAt], ledger: &Ledger) -> Result<(), StoreError> {
         if !records.is_empty() {
-            // Similar lines side by side compress better.
-            records.sort_by(|a, b| {
-                let (a, b) = (a.record(), b.record());
-                (&a.container.service, a.time_ns()).cmp(&(&b.container.service, b.time_ns()))
-            });
+            sort(records);
             let segment = self.writer.new_segment();
             let mut segment_writer = SegmentWriter::for_segment(SEGMENT_MEMORY_BYTES, segment.clone())?;
             let mut origins: HashMap<*const Container, Arc<str>> = HashMap::new();
@@ -226,6 +253,22 @@ impl PartitionWriter {
         // Files of a failed write stay until the next time at worst.
         drop(self.writer.garbage_collect_files().wait());
     }
+}
+
+/// Similar lines side by side compress better: by service, whichever comes first, and time.
+fn sort(records: &mut [RecordAt]) {
+    let mut services: Vec<String> = Vec::new();
+    let mut ranks: HashMap<*const Container, usize> = HashMap::new();
+    records.sort_by_cached_key(|at| {
+        let container = &at.record().container;
+        let rank = *ranks.entry(Arc::as_ptr(container)).or_insert_with(|| {
+            services.iter().position(|service| *service == container.service).unwrap_or_else(|| {
+                services.push(container.service.clone());
+                services.len() - 1
+            })
+        });
+        (rank, at.record().time_ns())
+    });
 }
 
 /// Which neighbours to merge, oldest first: a run of [`MERGE_FACTOR`] of one size class or
@@ -278,6 +321,21 @@ mod tests {
         }
         assert_eq!(Key::of_time(DAY_NS - 1).day, 0);
         assert_eq!(Key::of_time(-1).day, -1);
+    }
+
+    #[test]
+    fn what_the_system_lacks_is_no_damage() {
+        let (raw, path) = (io::Error::from_raw_os_error, PathBuf::from("x.idx"));
+        for error in [
+            TantivyError::from(raw(libc::EMFILE)),
+            OpenReadError::wrap_io_error(raw(libc::ENOMEM), path.clone()).into(),
+            OpenDirectoryError::wrap_io_error(raw(libc::EACCES), path.clone()).into(),
+        ] {
+            assert!(matches!(OpenError::of(&error), OpenError::System(_)), "{error:?}");
+        }
+        for error in [TantivyError::from(raw(libc::EIO)), OpenReadError::FileDoesNotExist(path).into()] {
+            assert!(matches!(OpenError::of(&error), OpenError::Damaged(_)), "{error:?}");
+        }
     }
 
     #[test]

@@ -171,50 +171,51 @@ fn tokenizers() -> TokenizerManager {
 /// The project's tokenizer, for tantivy.
 #[derive(Clone, Default)]
 struct Words {
-    tokens: String,
-    ends: Vec<usize>,
     token: Token,
 }
 
+/// The words of one text, which indexing takes all at once.
 struct WordStream<'a> {
-    words: &'a mut Words,
-    next: usize,
-    start: usize,
+    text: &'a str,
+    token: &'a mut Token,
+    /// The rest of the words, for one who takes them one by one.
+    rest: Option<std::vec::IntoIter<String>>,
 }
 
 impl Tokenizer for Words {
     type TokenStream<'a> = WordStream<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream<'a> {
-        self.tokens.clear();
-        self.ends.clear();
-        text::tokens(text, |token, _| {
-            self.tokens.push_str(token);
-            self.ends.push(self.tokens.len());
-        });
         self.token.reset();
-        WordStream { words: self, next: 0, start: 0 }
+        WordStream { text, token: &mut self.token, rest: None }
     }
 }
 
 impl TokenStream for WordStream<'_> {
     fn advance(&mut self) -> bool {
-        let words = &mut *self.words;
-        let Some(&end) = words.ends.get(self.next) else { return false };
-        words.token.text.clear();
-        words.token.text.push_str(&words.tokens[self.start..end]);
-        words.token.position = self.next;
-        self.start = end;
-        self.next += 1;
+        let Some(word) = self.rest.get_or_insert_with(|| text::token_list(self.text).into_iter()).next() else {
+            return false;
+        };
+        self.token.text = word;
+        self.token.position = self.token.position.wrapping_add(1);
         true
     }
 
     fn token(&self) -> &Token {
-        &self.words.token
+        self.token
     }
 
     fn token_mut(&mut self) -> &mut Token {
-        &mut self.words.token
+        self.token
+    }
+
+    fn process(&mut self, sink: &mut dyn FnMut(&Token)) {
+        text::tokens(self.text, |word, _| {
+            self.token.text.clear();
+            self.token.text.push_str(word);
+            self.token.position = self.token.position.wrapping_add(1);
+            sink(self.token);
+        });
     }
 }
 

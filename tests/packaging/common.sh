@@ -11,7 +11,7 @@ cache=${FOGHORN_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/foghorn-tes
 store=$cache/packaging
 
 # Raise these when the content of the tools or of a stand-in changes.
-readonly tools_recipe=1 builder_recipe=4
+readonly tools_recipe=1 builder_recipe=5
 
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -153,7 +153,7 @@ has_image() { # KEY NAME
     [[ $(docker image inspect --format '{{ index .Config.Labels "foghorn.stand-in" }}' "$2" 2>/dev/null) == "$1" ]]
 }
 
-# The Dockerfile's base: Debian bookworm with a C compiler, this machine's own
+# The Dockerfile's base: Debian bookworm with a C compiler and make, this machine's own
 # Rust where the official image has its, and the crates of Cargo.lock, which
 # cargo takes from a directory instead of the network.
 make_builder() {
@@ -174,7 +174,7 @@ make_builder() {
     in_root "$("$support/engine.sh" root 20.10)" "$dir" /bin/bash -c '
         set -euo pipefail
         apt-get update -q
-        apt-get install -q -y --no-install-recommends gcc libc6-dev ca-certificates wget
+        apt-get install -q -y --no-install-recommends gcc libc6-dev make ca-certificates wget
         tar --create --directory / \
             --exclude "usr/bin/docker*" --exclude usr/sbin/dockerd --exclude "usr/bin/containerd*" \
             --exclude usr/sbin/runc --exclude usr/bin/ctr --exclude usr/lib/modules \

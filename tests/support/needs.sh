@@ -28,9 +28,11 @@ needs_build() {
         at_least "${have%%-*}" "$want" ||
             lacks "Rust $want or newer; here is $have ($(command -v rustc)): rustup update, or https://rustup.rs when it comes from the system's packages"
     fi
-    # zstd and ring are C and assembly.
+    # zstd, ring and jemalloc are C and assembly; jemalloc has a makefile.
     command -v "${CC:-cc}" >/dev/null ||
         lacks 'a C compiler: apt-get install gcc libc6-dev'
+    command -v make >/dev/null ||
+        lacks 'make: apt-get install make'
 }
 
 needs_lint() {

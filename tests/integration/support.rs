@@ -424,7 +424,9 @@ impl Api {
         let count = expected.len() as u64;
         let enough = poll(async || self.status().await["store"]["records"].as_u64().unwrap() >= count);
         // Where they do not come, the comparison says which.
-        let _ = timeout(PATIENCE, enough).await;
+        if timeout(PATIENCE, enough).await.is_err() {
+            eprintln!("waited in vain: {:#}", self.status().await);
+        }
         let records = self.all("").await;
         assert_exact(&records, expected);
         records

@@ -17,9 +17,9 @@ ARG PROFILE=release
 # is an empty file here, so the layer stands until Cargo.toml or Cargo.lock change.
 # The library alone is built, for linking an empty program would take a minute.
 COPY Cargo.toml Cargo.lock ./
-# The allocator is built for one page size, and arm64's kernels have up to 64 KiB.
+# The allocator is built for one page size; other kernels than x86's have up to 64 KiB.
 RUN set -eu; \
-    case $(uname -m) in aarch64) page=16 ;; *) page=12 ;; esac; \
+    case $(uname -m) in x86_64) page=12 ;; *) page=16 ;; esac; \
     mkdir -p .cargo; printf '[env]\nJEMALLOC_SYS_WITH_LG_PAGE = "%s"\n' "$page" >.cargo/config.toml; \
     sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml >stubs; \
     while read -r stub; do mkdir -p "$(dirname "$stub")"; echo '//! Empty.' >"$stub"; done <stubs; \

@@ -13,6 +13,9 @@ use foghorn::pipeline::Pipeline;
 use foghorn::record::{Batch, Checkpoint, Container, ContainerCursor, ContainerId, Frame, Position, Stream, time_text};
 use foghorn::store::Store;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const GATHERED_BYTES: usize = 100 * 1024;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

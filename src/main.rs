@@ -56,6 +56,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn return_memory() {
     use tikv_jemalloc_ctl::{background_thread, max_background_threads};
     if let Err(error) = max_background_threads::write(1).and_then(|()| background_thread::write(true)) {
+        // Told to have a thread, and without one, it would keep everything.
+        _ = background_thread::write(false);
         tracing::warn!(%error, "the allocator has no thread of its own: memory of a burst is kept longer");
     }
 }

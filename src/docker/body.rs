@@ -192,8 +192,12 @@ fn chunk_step<E: From<io::Error>>(
             [] | [b'\r'] => None,
             _ => return Err(invalid("a chunk is longer than its size".into()).into()),
         },
-        Chunk::Trailer => memchr::memchr(b'\n', bytes)
-            .map(|end| (if matches!(&bytes[..end], [] | [b'\r']) { Chunk::Ended } else { Chunk::Trailer }, end + 1)),
+        Chunk::Trailer => match memchr::memchr(b'\n', bytes) {
+            Some(end) if matches!(&bytes[..end], [] | [b'\r']) => Some((Chunk::Ended, end + 1)),
+            Some(end) => Some((Chunk::Trailer, end + 1)),
+            None if bytes.len() > MAX_HEAD_BYTES => return Err(invalid("a trailer is too long".into()).into()),
+            None => None,
+        },
         Chunk::Data(_) | Chunk::Ended => None,
     })
 }
@@ -305,6 +309,7 @@ mod tests {
             format!("{head}2\r\nhello\r\n"),
             "SSH-2.0-x\r\n\r\n".into(),
             format!("{head}-5\r\n"),
+            format!("{head}0\r\n{}", "x".repeat(2 * MAX_HEAD_BYTES)),
         ] {
             let error = exchange(answer.as_bytes(), 3).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{answer:?}");

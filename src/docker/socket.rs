@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
 /// Anything else that bytes come from: TLS, and what tests make.
@@ -38,10 +39,17 @@ const BUSY: Duration = Duration::from_millis(1);
 const BUSY_READS: u32 = 4;
 /// How often a busy connection is looked at. The kernel holds about 160 messages for us; an engine
 /// that runs alone writes them in 1.4 ms, and has to wait once they are there.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(400);
+const SHORTEST_PAUSE: Duration = Duration::from_micros(800);
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
-/// Reads of less make the pause longer, reads of more than twice as much shorter.
-const SMALL_READ_BYTES: usize = 12 * 1024;
+/// Reads of less make the pause longer, reads of more than twice as much shorter: 160 messages of
+/// thirty bytes are 12 KiB on the wire.
+const SMALL_READ_BYTES: usize = 3 * 1024;
+/// What may still come into a gathering that is not full.
+const ROOM_BYTES: usize = 32 * 1024;
+
+/// How many connections are gathered from at a time: each takes a thread and 256 KiB. The others
+/// stay in the event loop, and pause there.
+static GATHERERS: Semaphore = Semaphore::const_new(16);
 
 /// Reads from a [`Socket`].
 pub struct Reader {
@@ -54,13 +62,15 @@ pub struct Reader {
     error: Option<io::Error>,
 }
 
+type Permit = SemaphorePermit<'static>;
+
 enum Link {
     /// In the event loop.
     Waiting(Socket),
     /// Out of it.
-    Busy(Polled),
+    Busy(Polled, Permit),
     /// Out of it, and being read by a thread of its own.
-    Gathering(JoinHandle<Gathered>),
+    Gathering(JoinHandle<Gathered>, Permit),
     Lost,
 }
 
@@ -97,36 +107,38 @@ impl Reader {
         loop {
             match &mut self.link {
                 Link::Waiting(socket) => {
-                    let is_busy = self.busy_reads >= BUSY_READS;
-                    if is_busy && matches!(socket, Socket::Other(_)) {
+                    let mut want = READ_BYTES;
+                    if self.busy_reads >= BUSY_READS {
+                        let permit = GATHERERS.try_acquire().ok().filter(|_| !matches!(socket, Socket::Other(_)));
+                        if let Some(permit) = permit {
+                            self.link = self.link.take().leave_event_loop(permit)?;
+                            self.pause = SHORTEST_PAUSE;
+                            continue;
+                        }
                         tokio::time::sleep(LONGEST_PAUSE).await;
-                        self.busy_reads = 0;
-                    } else if is_busy {
-                        self.link = self.link.take().leave_event_loop()?;
-                        self.pause = SHORTEST_PAUSE;
-                        continue;
+                        (want, self.busy_reads) = (GATHER_BYTES / 2, BUSY_READS - 1);
                     }
                     let began = Instant::now();
-                    buffer.reserve(READ_BYTES);
+                    buffer.reserve(want);
                     let read = socket.read_buf(buffer).await?;
                     self.busy_reads = if began.elapsed() < BUSY { self.busy_reads + 1 } else { 0 };
                     return Ok(read);
                 }
-                Link::Busy(_) => {
-                    let Link::Busy(socket) = self.link.take() else { unreachable!("the match says so") };
+                Link::Busy(..) => {
+                    let Link::Busy(socket, permit) = self.link.take() else { unreachable!("the match says so") };
                     let (bytes, pause) = (std::mem::take(&mut self.spare), self.pause);
-                    self.link = Link::Gathering(tokio::task::spawn_blocking(move || gather(socket, bytes, pause)));
+                    let thread = tokio::task::spawn_blocking(move || gather(socket, bytes, pause));
+                    self.link = Link::Gathering(thread, permit);
                 }
-                Link::Gathering(thread) => {
-                    let Gathered { socket, mut bytes, pause, end } = match thread.await {
+                Link::Gathering(thread, _) => {
+                    let gathered = thread.await;
+                    let Link::Gathering(_, permit) = self.link.take() else { unreachable!("the match says so") };
+                    let Gathered { socket, mut bytes, pause, end } = match gathered {
                         Ok(gathered) => gathered,
-                        Err(error) => {
-                            self.link = Link::Lost;
-                            return Err(io::Error::other(error));
-                        }
+                        Err(error) => return Err(io::Error::other(error)),
                     };
                     self.pause = pause;
-                    self.link = Link::Busy(socket);
+                    self.link = Link::Busy(socket, permit);
                     let read = bytes.len();
                     if buffer.is_empty() {
                         std::mem::swap(buffer, &mut bytes);
@@ -161,18 +173,18 @@ impl Link {
         std::mem::replace(self, Self::Lost)
     }
 
-    fn leave_event_loop(self) -> io::Result<Self> {
+    fn leave_event_loop(self, permit: Permit) -> io::Result<Self> {
         Ok(match self {
-            Self::Waiting(Socket::Unix(socket)) => Self::Busy(Polled::Unix(socket.into_std()?)),
-            Self::Waiting(Socket::Tcp(socket)) => Self::Busy(Polled::Tcp(socket.into_std()?)),
+            Self::Waiting(Socket::Unix(socket)) => Self::Busy(Polled::Unix(socket.into_std()?), permit),
+            Self::Waiting(Socket::Tcp(socket)) => Self::Busy(Polled::Tcp(socket.into_std()?), permit),
             other => other,
         })
     }
 
     fn enter_event_loop(self) -> io::Result<Self> {
         Ok(match self {
-            Self::Busy(Polled::Unix(socket)) => Self::Waiting(Socket::Unix(UnixStream::from_std(socket)?)),
-            Self::Busy(Polled::Tcp(socket)) => Self::Waiting(Socket::Tcp(TcpStream::from_std(socket)?)),
+            Self::Busy(Polled::Unix(socket), _) => Self::Waiting(Socket::Unix(UnixStream::from_std(socket)?)),
+            Self::Busy(Polled::Tcp(socket), _) => Self::Waiting(Socket::Tcp(TcpStream::from_std(socket)?)),
             other => other,
         })
     }
@@ -198,7 +210,7 @@ fn gather(mut socket: Polled, mut bytes: Vec<u8>, mut pause: Duration) -> Gather
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => break Some(Err(error)),
         }
-        if filled >= GATHER_BYTES - 2 * SMALL_READ_BYTES || began.elapsed() >= GATHER {
+        if filled >= GATHER_BYTES - ROOM_BYTES || began.elapsed() >= GATHER {
             break None;
         }
         std::thread::sleep(pause);
@@ -278,7 +290,7 @@ mod tests {
     async fn a_busy_connection_leaves_the_event_loop_and_comes_back_when_it_is_quiet() {
         let (mut reader, mut theirs) = pair();
         make_busy(&mut reader, &mut theirs).await;
-        assert!(matches!(reader.link, Link::Busy(_)));
+        assert!(matches!(reader.link, Link::Busy(..)));
 
         let mut buffer = b"kept ".to_vec();
         while !matches!(reader.link, Link::Waiting(_)) {
@@ -310,6 +322,22 @@ mod tests {
         writer.join().unwrap();
         assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
         assert!(given_up > 0);
+    }
+
+    #[tokio::test]
+    async fn a_busy_connection_too_many_stays_in_the_event_loop_and_is_read_all_the_same() {
+        let others = GATHERERS.acquire_many(16).await.unwrap();
+        let (mut reader, mut theirs) = pair();
+        let expected: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        let sent = expected.clone();
+        let writer = std::thread::spawn(move || sent.chunks(170).for_each(|bytes| theirs.write_all(bytes).unwrap()));
+        let mut got = Vec::new();
+        while reader.read(&mut got).await.unwrap() > 0 {
+            assert!(matches!(reader.link, Link::Waiting(_)));
+        }
+        writer.join().unwrap();
+        assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
+        drop(others);
     }
 
     #[tokio::test]

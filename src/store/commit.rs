@@ -134,7 +134,9 @@ impl Committer {
         }
         self.commits += 1;
         let commits = self.commits;
-        self.writers.retain(|_, open| commits - open.last_used <= IDLE_COMMITS);
+        // Dropped, a writer would end the merge of its partition.
+        let merging = self.merge.as_ref().map(|(key, _)| *key);
+        self.writers.retain(|key, open| commits - open.last_used <= IDLE_COMMITS || merging == Some(*key));
         {
             let mut status = self.shared.status();
             status.commits += 1;
@@ -170,6 +172,7 @@ impl Committer {
         if let Err(error) = writer.commit(&mut records, &ledger) {
             // A writer that failed is dropped: used again, it would go on over missing records.
             writer.collect_garbage();
+            self.merge.take_if(|(merging, _)| *merging == key);
             return Err(error);
         }
         self.writers.insert(key, OpenWriter { writer, last_used: self.commits + 1 });
@@ -276,6 +279,7 @@ impl Committer {
         let expired = retention::expired(&self.shared, &self.retention, self.ledger_key());
         for key in expired {
             self.writers.remove(&key);
+            self.merge.take_if(|(merging, _)| *merging == key);
             let removed = self.shared.visible_mut().partitions.remove(&key);
             if let Some(partition) = removed {
                 match remove(&partition.path) {

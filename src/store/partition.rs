@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tantivy::directory::MmapDirectory;
-use tantivy::directory::error::{OpenDirectoryError, OpenReadError};
+use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError};
 use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, IndexWriterOptions, NoMergePolicy, SegmentWriter};
 use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError};
@@ -61,6 +61,19 @@ impl Key {
     }
 }
 
+/// What the system answers where files may be whole: opening writes a lock file, too.
+const SYSTEM_CODES: [i32; 9] = [
+    libc::EMFILE,
+    libc::ENFILE,
+    libc::ENOMEM,
+    libc::EAGAIN,
+    libc::EACCES,
+    libc::EPERM,
+    libc::EROFS,
+    libc::ENOSPC,
+    libc::EDQUOT,
+];
+
 /// Why a partition cannot be opened.
 #[derive(Debug)]
 pub(super) enum OpenError {
@@ -74,13 +87,12 @@ impl OpenError {
     fn of(error: &TantivyError) -> Self {
         let io = match error {
             TantivyError::IoError(error)
+            | TantivyError::LockFailure(LockError::IoError(error), _)
             | TantivyError::OpenReadError(OpenReadError::IoError { io_error: error, .. })
             | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error: error, .. }) => Some(error),
             _ => None,
         };
-        let code = io
-            .and_then(|error| error.raw_os_error())
-            .filter(|code| [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EACCES, libc::EPERM].contains(code));
+        let code = io.and_then(|error| error.raw_os_error()).filter(|code| SYSTEM_CODES.contains(code));
         code.map_or_else(|| Self::Damaged(error.to_string()), |code| Self::System(io::Error::from_raw_os_error(code)))
     }
 }
@@ -330,6 +342,7 @@ mod tests {
             TantivyError::from(raw(libc::EMFILE)),
             OpenReadError::wrap_io_error(raw(libc::ENOMEM), path.clone()).into(),
             OpenDirectoryError::wrap_io_error(raw(libc::EACCES), path.clone()).into(),
+            TantivyError::LockFailure(LockError::wrap_io_error(raw(libc::EROFS)), None),
         ] {
             assert!(matches!(OpenError::of(&error), OpenError::System(_)), "{error:?}");
         }

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-pub use index::{Requirement, index_fields, index_text};
+pub use index::{Requirement, index_fields, index_text, is_indexed};
 pub use parse::{MAX_QUERY_BYTES, MAX_TERMS, QueryError};
 pub use phrase::{End, Text};
 pub use value::{Test, Value};

@@ -30,13 +30,24 @@ pub enum Requirement {
     },
 }
 
+/// Whether an index holds the token, or all that begin with it. Numbers of one and two digits are a
+/// quarter of all tokens of usual logs, stand in nearly every line, and narrow nothing.
+pub fn is_indexed(token: &str) -> bool {
+    token.len() > 2 || !token.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Calls `f` with each token by which the record can be found: those of the line, and those of the
-/// names and values of its fields where the line does not have them as they are. A token can come
-/// more than once.
+/// names and values of its fields where the line does not have them as they are; those that
+/// [`is_indexed`] denies are left out. A token can come more than once.
 ///
 /// A value that is a number also gives the tokens of its canonical form, so that `1.50` is found
 /// as 1.5.
 pub fn index_text(record: &Record, mut f: impl FnMut(&str)) {
+    let mut f = |token: &str| {
+        if is_indexed(token) {
+            f(token);
+        }
+    };
     text::tokens(&record.raw, |token, _| f(token));
     index_fields(record, f);
 }
@@ -73,6 +84,10 @@ fn number_of(value: &FieldValue) -> Option<Number> {
 pub(super) fn required(expr: &Expr) -> Vec<Requirement> {
     let mut list = Vec::new();
     collect(expr, &mut list);
+    list.retain(|requirement| match requirement {
+        Requirement::Token(token) | Requirement::TokenPrefix(token) => is_indexed(token),
+        Requirement::Keyword { .. } | Requirement::KeywordPrefix { .. } => true,
+    });
     // A query has few requirements, and their order is the user's.
     let mut at = 0;
     while at < list.len() {

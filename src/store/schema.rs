@@ -193,9 +193,8 @@ impl Tokenizer for Words {
 
 impl TokenStream for WordStream<'_> {
     fn advance(&mut self) -> bool {
-        let Some(word) = self.rest.get_or_insert_with(|| text::token_list(self.text).into_iter()).next() else {
-            return false;
-        };
+        let rest = self.rest.get_or_insert_with(|| text::token_list(self.text).into_iter());
+        let Some(word) = rest.find(|word| query::is_indexed(word)) else { return false };
         self.token.text = word;
         self.token.position = self.token.position.wrapping_add(1);
         true
@@ -211,10 +210,12 @@ impl TokenStream for WordStream<'_> {
 
     fn process(&mut self, sink: &mut dyn FnMut(&Token)) {
         text::tokens(self.text, |word, _| {
-            self.token.text.clear();
-            self.token.text.push_str(word);
-            self.token.position = self.token.position.wrapping_add(1);
-            sink(self.token);
+            if query::is_indexed(word) {
+                self.token.text.clear();
+                self.token.text.push_str(word);
+                self.token.position = self.token.position.wrapping_add(1);
+                sink(self.token);
+            }
         });
     }
 }

@@ -75,6 +75,35 @@ async fn from_is_inclusive_and_to_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_the_index_leaves_out_are_found_on_disk_all_the_same() {
+    let lab = Lab::new();
+    let id = lab.run("web");
+    let app = lab.app().await;
+    for line in ["attempt 7 of 12", "attempt 8 of 12", r#"{"pid":7,"took":0.5}"#, "7.5 127 x7"] {
+        lab.say(&id, line);
+    }
+    app.records(4).await;
+    app.stop().await;
+    let app = lab.app().await;
+    for (query, expected) in [
+        ("7", vec![0, 2, 3]),
+        ("\"7 of 12\"", vec![0]),
+        ("12*", vec![0, 1, 3]),
+        ("8 -7", vec![1]),
+        ("pid:7", vec![2]),
+        ("pid:70", vec![]),
+        ("took:0.50", vec![2]),
+        ("127 7", vec![3]),
+    ] {
+        let all = app.all("").await;
+        let found = app.all(query).await;
+        let expected: Vec<&Value> = expected.into_iter().map(|at| &all[at]).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_input_is_refused_with_its_place() {
     let lab = Lab::new();
     let app = lab.app().await;

@@ -53,8 +53,8 @@ pub struct Response {
     pub status: u16,
     reader: Reader,
     buffer: Vec<u8>,
-    /// What is in the buffer is the beginning of a chunk's size line: the rest of it has to come.
-    is_partial: bool,
+    /// The buffer was taken apart: what is left in it, the beginning of a line, needs more.
+    is_taken: bool,
     length: Length,
 }
 
@@ -83,7 +83,8 @@ impl Response {
                 let status = head.code.unwrap_or_default();
                 let length = body_length(status, head.headers)?;
                 buffer.drain(..used);
-                return Ok(Self { status, reader, buffer, is_partial: false, length });
+                let is_taken = buffer.is_empty();
+                return Ok(Self { status, reader, buffer, is_taken, length });
             }
             if buffer.len() >= MAX_HEAD_BYTES {
                 return Err(invalid("the answer's head is longer than 16 KiB".into()));
@@ -102,14 +103,13 @@ impl Response {
         &mut self,
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<Progress, E> {
-        let is_used_up = self.buffer.is_empty() || self.is_partial;
-        if is_used_up && !self.ended() && self.reader.read(&mut self.buffer).await? == 0 {
+        if self.is_taken && !self.ended() && self.reader.read(&mut self.buffer).await? == 0 {
             let is_end = matches!(self.length, Length::Close) && self.buffer.is_empty();
             return if is_end { Ok(Progress::End) } else { Err(cut().into()) };
         }
         let used = self.take_apart(&mut sink)?;
         self.buffer.drain(..used);
-        self.is_partial = true;
+        self.is_taken = true;
         Ok(if self.ended() { Progress::End } else { Progress::More })
     }
 

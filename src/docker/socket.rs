@@ -228,39 +228,33 @@ impl Polled {
     }
 }
 
+impl Socket {
+    fn inner(&mut self) -> Pin<&mut dyn Connection> {
+        match self {
+            Self::Unix(socket) => Pin::new(socket),
+            Self::Tcp(socket) => Pin::new(socket),
+            Self::Other(socket) => Pin::new(socket),
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(socket) => Pin::new(socket).poll_read(cx, buffer),
-            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
-            Self::Other(socket) => Pin::new(socket).poll_read(cx, buffer),
-        }
+        self.get_mut().inner().poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Self::Other(socket) => Pin::new(socket).poll_write(cx, bytes),
-        }
+        self.get_mut().inner().poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Other(socket) => Pin::new(socket).poll_flush(cx),
-        }
+        self.get_mut().inner().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Other(socket) => Pin::new(socket).poll_shutdown(cx),
-        }
+        self.get_mut().inner().poll_shutdown(cx)
     }
 }
 

@@ -159,22 +159,20 @@ impl Writer {
             (None, Some(last)) => last,
             (None, None) => Key::of_time(now_ns()),
         };
-        let visible = self.shared.visible();
-        let newest_part =
-            visible.partitions.range(day..Key { day: day.day + 1, part: 0 }).next_back().map_or(day, |(key, _)| *key);
+        // One part a day and group, whatever the sizes do meanwhile.
+        let shared = &self.shared;
         let part_limit = self.retention.max_bytes / retention::PARTS;
-        let key = match visible.partitions.get(&newest_part) {
-            Some(partition)
-                if !self.group_keys.contains_key(&day.day)
-                    && partition.size_bytes() > part_limit.max(retention::MIN_PART_BYTES) =>
-            {
-                Key { part: newest_part.part + 1, ..newest_part }
+        let key = *self.group_keys.entry(day.day).or_insert_with(|| {
+            let visible = shared.visible();
+            let next_day = Key { day: day.day + 1, part: 0 };
+            match visible.partitions.range(day..next_day).next_back() {
+                Some((key, partition)) if partition.size_bytes() > part_limit.max(retention::MIN_PART_BYTES) => {
+                    Key { part: key.part + 1, ..*key }
+                }
+                Some((key, _)) => *key,
+                None => day,
             }
-            _ => newest_part,
-        };
-        drop(visible);
-        // One part a day and round, whatever the sizes do meanwhile.
-        let key = *self.group_keys.entry(day.day).or_insert(key);
+        });
         last.map_or(key, |last| last.max(key))
     }
 }

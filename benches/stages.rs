@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use foghorn::config::{RetentionConfig, StoreConfig};
 use foghorn::docker::frames::{FrameDecoder, Framing};
-use foghorn::pipeline::Pipeline;
+use foghorn::pipeline::{Pipeline, Settings};
 use foghorn::record::{Batch, Checkpoint, Container, ContainerCursor, ContainerId, Frame, Position, Stream, time_text};
 use foghorn::store::Store;
 
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let retention = RetentionConfig { max_age: std::time::Duration::from_secs(1 << 30), max_bytes: 10 << 30 };
         let before = cpu_us()?;
         runtime.block_on(async {
-            let store = Store::open(&config, &retention, foghorn::parse::fields)?;
+            let store = Store::open(&config, &retention, Arc::new(foghorn::parse::fields))?;
             let appender = store.appender();
             for batch in batches {
                 appender.send(batch).await?;
@@ -83,7 +83,7 @@ fn body(path: &str, lines: usize) -> Result<Vec<u8>, Box<dyn std::error::Error>>
 }
 
 fn read(body: &[u8], container: &Arc<Container>) -> Result<Vec<Batch>, Box<dyn std::error::Error>> {
-    let mut pipeline = Pipeline::new(Arc::clone(container), ContainerCursor::default(), 1 << 20);
+    let mut pipeline = Pipeline::new(Arc::clone(container), ContainerCursor::default(), &Settings::default());
     let mut decoder = FrameDecoder::new(Framing::Multiplexed);
     let mut batches = Vec::new();
     for bytes in body.chunks(GATHERED_BYTES) {

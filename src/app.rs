@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
+use crate::assemble::Rules;
 use crate::config::Config;
 use crate::docker::board::Board;
 use crate::docker::client::Client;
@@ -21,6 +22,7 @@ use crate::http::{self, Handles};
 use crate::live::Live;
 use crate::metrics::{Exposition, LogMetrics, Registry};
 use crate::parse;
+use crate::pipeline::Settings;
 use crate::store::{Store, StoreError};
 
 /// Why Foghorn cannot start.
@@ -64,7 +66,7 @@ impl App {
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let client = Client::new(&config.docker)?;
-        let mut store = Store::open(&config.store, &config.retention, parse::fields)?;
+        let mut store = Store::open(&config.store, &config.retention, Arc::new(parse::fields))?;
         let resumable = std::mem::take(&mut store.resumable);
 
         let mut registry = Registry::default();
@@ -92,7 +94,8 @@ impl App {
             own_id: own_id(),
             sinks: Arc::new(sink::ContainerSinks {
                 fanout,
-                max_line_bytes: to_usize(config.line.max_bytes),
+                settings: settings(config),
+                signatures: Mutex::default(),
                 latest: Arc::new(Mutex::default()),
             }),
             resumable,
@@ -115,6 +118,22 @@ impl App {
         self.stop_http.cancel();
         join("http", self.http).await;
         info!("stopped");
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let multiline = config.multiline;
+    Settings {
+        max_line_bytes: to_usize(config.line.max_bytes),
+        multiline: Arc::new(Rules {
+            max_bytes: to_usize(multiline.max_bytes),
+            max_lines: u32::try_from(multiline.max_lines).unwrap_or(u32::MAX),
+            gap_ns: i64::try_from(multiline.timeout.as_nanos()).unwrap_or(i64::MAX),
+            start: None,
+            enabled: multiline.enabled,
+        }),
+        redactor: config.redact.enabled.then(Arc::default),
+        ..Settings::default()
     }
 }
 

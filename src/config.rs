@@ -25,8 +25,8 @@ pub use level::LogLevel;
 pub use pattern::Pattern;
 pub use reference::{example, reference};
 pub use sections::{
-    ClientFiles, DockerConfig, DockerMode, HttpConfig, LineConfig, LiveConfig, LogConfig, LogFormat, RetentionConfig,
-    StoreConfig, TlsFiles,
+    ClientFiles, DockerConfig, DockerMode, HttpConfig, LineConfig, LiveConfig, LogConfig, LogFormat, MultilineConfig,
+    RedactConfig, RetentionConfig, StoreConfig, TlsFiles,
 };
 pub use value::Source;
 
@@ -41,6 +41,10 @@ pub struct Config {
     pub docker: DockerConfig,
     /// What becomes of a line.
     pub line: LineConfig,
+    /// Which lines are one record.
+    pub multiline: MultilineConfig,
+    /// Secrets.
+    pub redact: RedactConfig,
     /// Where records are kept.
     pub store: StoreConfig,
     /// When records are deleted.
@@ -150,6 +154,13 @@ impl Config {
                 include_self: values.boolean("docker.include_self"),
             },
             line: LineConfig { max_bytes: values.number("line.max_bytes") },
+            multiline: MultilineConfig {
+                enabled: values.boolean("multiline.enabled"),
+                timeout: values.duration("multiline.timeout"),
+                max_lines: values.number("multiline.max_lines"),
+                max_bytes: values.number("multiline.max_bytes"),
+            },
+            redact: RedactConfig { enabled: values.boolean("redact.enabled") },
             store: StoreConfig {
                 path: values.path("store.path"),
                 commit_interval: values.duration("store.commit_interval"),
@@ -406,6 +417,10 @@ mod tests {
             (Duration::from_millis(500), Duration::from_secs(30))
         );
         assert_eq!(config.line.max_bytes, 1 << 20);
+        let multiline = config.multiline;
+        assert_eq!((multiline.enabled, multiline.timeout), (true, Duration::from_secs(1)));
+        assert_eq!((multiline.max_lines, multiline.max_bytes), (1000, 1 << 20));
+        assert!(config.redact.enabled);
         assert_eq!(
             (config.store.path.to_str(), config.store.commit_interval),
             (Some("./data"), Duration::from_secs(5))

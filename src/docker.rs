@@ -16,10 +16,11 @@ pub mod socket;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use watch::{Resumable, Watch, run};
 
-use crate::record::{Checkpoint, Container, ContainerCursor, ContainerId, Frame, Gap};
+use crate::record::{Checkpoint, Container, ContainerCursor, ContainerId, Frame, Gap, Stream};
 
 /// The pipeline does not take records any more: Foghorn stops.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +50,19 @@ pub trait FrameSink: Send + Sync + 'static {
     fn push(&mut self, frame: Frame<'_>);
     /// Lines are missing before the next frame.
     fn gap(&mut self, gap: Gap);
-    /// Unfinished lines are forgotten: they will be read again from [`FrameSink::cursor`].
-    fn reset(&mut self);
+    /// The record of this stream that was not finished is not in the log any more.
+    fn lost(&mut self, stream: Stream, gap: Gap);
     /// Unfinished lines are as finished as they will ever be.
     fn finish(&mut self);
-    /// Behind the last finished record of each stream.
-    fn cursor(&self) -> ContainerCursor;
+    /// How long a record waits that lines may still join; none where there is no such record.
+    fn patience(&self) -> Option<Duration>;
+    /// No line joins the record that waits.
+    fn flush(&mut self);
+    /// The same, unless it is certainly unfinished: Foghorn stops, and reads the rest later.
+    fn settle(&mut self);
+    /// Behind the last frame of each stream that was taken. What was taken before this process began
+    /// and is not finished has to be taken again.
+    fn position(&self) -> ContainerCursor;
     /// The size of what waits for delivery.
     fn pending_bytes(&self) -> usize;
     /// Sends on what is finished. Waits while the outputs are full: the engine keeps the rest.

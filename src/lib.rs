@@ -2,9 +2,9 @@
 //! Docker API, without losing or repeating a line.
 //!
 //! ```text
-//!  engine ─ docker ─ Frame ─ assemble ─ Line ─ parse ─ Record ─ fanout ┬─ store ─ search ─┐
-//!           (1 source)       (2)               (3)      (pipeline)     ├─ live ───────────┼─ http
-//!                                                                      └─ metrics ────────┘
+//!  engine ─ docker ─ Frame ─ assemble ─ Entry ─ redact ─ parse ─ signature ─ Record ─ fanout ┬─ store ─ search ─┐
+//!           (1 source)       (2)                (3)      (4)     (5)         (pipeline)      ├─ live ───────────┼─ http
+//!                                                                                            └─ metrics ────────┘
 //! ```
 //!
 //! The modules stand in the order in which a line meets them.
@@ -24,6 +24,10 @@ pub mod docker;
 pub mod assemble;
 
 pub mod parse;
+
+pub mod redact;
+
+pub mod signature;
 
 pub mod pipeline;
 

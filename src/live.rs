@@ -11,9 +11,16 @@ use crate::record::Record;
 /// Hands batches to whoever reads along. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Live {
-    sender: broadcast::Sender<Arc<[Record]>>,
+    sender: broadcast::Sender<Sent>,
     readers: Arc<AtomicUsize>,
     max_readers: usize,
+}
+
+/// What every reader is sent.
+#[derive(Clone, Debug)]
+enum Sent {
+    Finished(Arc<[Record]>),
+    Open(Arc<[Record]>),
 }
 
 /// What a reader gets.
@@ -21,6 +28,9 @@ pub struct Live {
 pub enum Heard {
     /// Matching records, in the order in which they arrived; may be empty.
     Records(Vec<Record>),
+    /// The same, of records that more lines may join: each comes again, under its own id, when it
+    /// is finished.
+    Open(Vec<Record>),
     /// The reader was too slow: so many batches are lost to it. They are in the store.
     Lagged(u64),
     /// Foghorn stops.
@@ -39,7 +49,14 @@ impl Live {
     pub fn send(&self, records: &Arc<[Record]>) {
         if self.sender.receiver_count() > 0 {
             // An error only says that the last reader left a moment ago.
-            drop(self.sender.send(Arc::clone(records)));
+            drop(self.sender.send(Sent::Finished(Arc::clone(records))));
+        }
+    }
+
+    /// Shows records that are not finished, so that a reader need not wait for what may join them.
+    pub fn preview(&self, records: Vec<Record>) {
+        if !records.is_empty() {
+            drop(self.sender.send(Sent::Open(records.into())));
         }
     }
 
@@ -61,7 +78,7 @@ impl Live {
 /// One reader's place; leaving is dropping it.
 #[derive(Debug)]
 pub struct LiveReader {
-    receiver: broadcast::Receiver<Arc<[Record]>>,
+    receiver: broadcast::Receiver<Sent>,
     query: Query,
     readers: Arc<AtomicUsize>,
 }
@@ -69,10 +86,11 @@ pub struct LiveReader {
 impl LiveReader {
     /// Waits for the next batch. Cancel safe.
     pub async fn next(&mut self) -> Heard {
+        let matching =
+            |records: &[Record]| records.iter().filter(|record| self.query.matches(record)).cloned().collect();
         match self.receiver.recv().await {
-            Ok(records) => {
-                Heard::Records(records.iter().filter(|record| self.query.matches(record)).cloned().collect())
-            }
+            Ok(Sent::Finished(records)) => Heard::Records(matching(&records)),
+            Ok(Sent::Open(records)) => Heard::Open(matching(&records)),
             Err(broadcast::error::RecvError::Lagged(batches)) => Heard::Lagged(batches),
             Err(broadcast::error::RecvError::Closed) => Heard::Closed,
         }
@@ -105,7 +123,8 @@ mod tests {
             kind: Kind::Line,
             level: Level::Unknown,
             raw: (*text).into(),
-            fields: Fields::new(),
+            fields: Fields::default(),
+            format: "",
             truncated: false,
         };
         texts.iter().map(record).collect()

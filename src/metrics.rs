@@ -47,6 +47,7 @@ pub struct LogMetrics {
     bytes: Family<LineLabels, Counter>,
     overflow: Family<MetricLabel, Counter>,
     cut_bytes: Counter,
+    masks: Counter,
     services: Mutex<HashMap<(String, String), Arc<ServiceCounters>>>,
 }
 
@@ -58,6 +59,7 @@ impl LogMetrics {
             bytes: Family::default(),
             overflow: Family::default(),
             cut_bytes: Counter::default(),
+            masks: Counter::default(),
             services: Mutex::default(),
         };
         registry.register(
@@ -82,6 +84,11 @@ impl LogMetrics {
             Unit::Bytes,
             metrics.cut_bytes.clone(),
         );
+        registry.register(
+            "foghorn_log_secrets_masked",
+            "Secrets masked in what was read, such as passwords and tokens",
+            metrics.masks.clone(),
+        );
         Arc::new(metrics)
     }
 
@@ -102,6 +109,11 @@ impl LogMetrics {
     /// Counts bytes that were cut off lines.
     pub fn cut(&self, bytes: u64) {
         self.cut_bytes.inc_by(bytes);
+    }
+
+    /// Counts secrets that were masked.
+    pub fn masked(&self, masks: u64) {
+        self.masks.inc_by(masks);
     }
 
     fn service(&self, project: &str, service: &str) -> Arc<ServiceCounters> {

@@ -1,110 +1,297 @@
-//! Stage 3: from a line to the record that it is, with its fields and its level. A line that fits
-//! no format is a record all the same: hostile input has no fields, and is no error.
+//! Stage 3: from an entry to the record that it is: its level, what it says, who says it, and every
+//! field that it has. A text that fits no format is a record all the same: hostile input has no
+//! fields, and is no error.
+//!
+//! Formats do not overlap: which of them is tried first changes how fast a line is read, and never
+//! what is read in it.
 
+mod access;
+mod draft;
+mod duration;
+mod go;
 mod head;
+mod java;
 mod json;
+mod keys;
 mod level;
+mod logfmt;
+mod operation;
+mod others;
+mod postgres;
+mod python;
+mod request;
+mod rust;
+mod scan;
+mod servers;
+mod time;
+mod trace;
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use crate::record::{Container, Fields, Kind, Line, Record};
+use crate::record::{Fields, FieldsBuilder, Level};
+use crate::text;
+use draft::Draft;
 
-/// The formats, in the order in which they are tried: each reads a line's fields, or says that
-/// the line is not its.
-const FORMATS: [fn(&str) -> Option<Fields>; 1] = [json::fields];
+/// One format: its name, what a line of it begins with, and its reader, which gives up where the
+/// line is not its.
+struct Format {
+    name: &'static str,
+    begins: fn(u8) -> bool,
+    read: fn(&mut Draft<'_>) -> Option<()>,
+}
 
-/// The record that a container's line is.
-///
-/// ```
-/// use std::sync::Arc;
-/// use foghorn::record::{Container, ContainerId, Level, Line, Position, Stream};
-///
-/// let container = Arc::new(Container {
-///     id: ContainerId::new("3f9ac1"),
-///     name: "web".into(),
-///     project: String::new(),
-///     service: "web".into(),
-///     number: 0,
-/// });
-/// let line = Line {
-///     stream: Stream::Stdout,
-///     start: Position { time_ns: 1, ordinal: 1 },
-///     end: Position { time_ns: 1, ordinal: 1 },
-///     text: r#"{"severity":"WARN","http":{"status":500}}"#.into(),
-///     cut_bytes: 0,
-/// };
-/// let record = foghorn::parse::parse(line, &container);
-/// assert_eq!(record.level, Level::Warn);
-/// assert_eq!(record.fields["http.status"].text(), "500");
-/// ```
-pub fn parse(line: Line, container: &Arc<Container>) -> Record {
-    let fields = fields(&line.text);
-    Record {
-        container: Arc::clone(container),
-        stream: line.stream,
-        position: line.start,
-        kind: Kind::Line,
-        level: level::guess(&line.text, &fields),
-        raw: line.text.into(),
-        fields,
-        truncated: line.cut_bytes > 0,
+const fn format(name: &'static str, begins: fn(u8) -> bool, read: fn(&mut Draft<'_>) -> Option<()>) -> Format {
+    Format { name, begins, read }
+}
+
+fn digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
+}
+
+fn upper(byte: u8) -> bool {
+    byte.is_ascii_uppercase()
+}
+
+fn lower(byte: u8) -> bool {
+    byte.is_ascii_lowercase()
+}
+
+fn bracket(byte: u8) -> bool {
+    byte == b'['
+}
+
+fn host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'[' | b'"')
+}
+
+fn any(_: u8) -> bool {
+    true
+}
+
+/// The formats, in the order in which they are tried.
+const FORMATS: [Format; 47] = [
+    format("json", |byte| byte == b'{' || byte == b' ', json::line),
+    format("access", host, access::common),
+    format("nextjs", |byte| byte == b' ' || upper(byte), request::nextjs),
+    format("uvicorn", host, request::uvicorn),
+    format("morgan", host, request::morgan),
+    format("haproxy", host, request::haproxy),
+    format("access", host, request::fpm),
+    format("gin", |byte| bracket(byte) || digit(byte), request::gin),
+    format("postgres", |byte| digit(byte) || bracket(byte), postgres::line),
+    format("redis", |byte| digit(byte) || bracket(byte), servers::redis),
+    format("nginx_error", digit, servers::nginx_error),
+    format("nginx_error", lower, servers::nginx_start),
+    format("apache_error", bracket, servers::apache_error),
+    format("mysql", digit, servers::mysql),
+    format("mysql", |byte| byte == b'#', servers::mysql_slow),
+    format("rabbitmq", digit, servers::rabbitmq),
+    format("mongodb", digit, servers::mongodb),
+    format("tracing", |byte| digit(byte) || byte == b' ', rust::tracing),
+    format("tracing", bracket, rust::env_logger),
+    format("klog", upper, go::klog),
+    format("zap", digit, go::zap),
+    format("zerolog", digit, go::zerolog),
+    format("loguru", digit, python::loguru),
+    format("structlog", digit, python::structlog),
+    format("gunicorn", bracket, python::gunicorn),
+    format("celery", bracket, python::celery),
+    format("python", bracket, python::flask),
+    format("java", |byte| digit(byte) || bracket(byte), java::line),
+    format("java", digit, java::tomcat),
+    format("python", digit, python::timed),
+    format("python", upper, python::default),
+    format("jul", upper, java::jul),
+    format("dotnet", lower, java::dotnet),
+    format("serilog", |byte| digit(byte) || bracket(byte), java::serilog),
+    format("ruby", upper, others::ruby),
+    format("monolog", bracket, others::monolog),
+    format("nest", bracket, others::nest),
+    format("chromium", bracket, others::chromium),
+    format("prisma", lower, others::prisma),
+    format("php", |byte| bracket(byte) || upper(byte), others::php),
+    format("syslog", |byte| byte == b'<', others::syslog),
+    format("syslog", upper, others::bare_syslog),
+    format("logfmt", |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'@'), logfmt_line),
+    format("access", any, access::embedded),
+    format("leveled", lower, others::npm),
+    format("leveled", any, head::leveled),
+    format("text", any, text_line),
+];
+
+/// The last two take whatever comes, so they are no choice to remember.
+const CERTAIN: usize = FORMATS.len() - 2;
+
+fn logfmt_line(draft: &mut Draft<'_>) -> Option<()> {
+    logfmt::line(draft)?;
+    draft.message = Some("");
+    draft.rest = "";
+    Some(())
+}
+
+/// What fits nothing, with the time that it may begin with.
+#[allow(clippy::unnecessary_wraps, reason = "a reader can give up; this one never does")]
+fn text_line(draft: &mut Draft<'_>) -> Option<()> {
+    let rest = draft.behind_time().map(|rest| rest.trim_start_matches([' ', '\t', ':', ']']));
+    // A header that was cut off within tells nothing for certain.
+    let is_cut = |rest: &&str| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('[') && !rest.contains(']')
+    };
+    match rest.filter(|rest| !is_cut(rest)) {
+        Some(rest) => {
+            draft.log_time(draft.lead);
+            draft.message = Some(rest);
+        }
+        None => draft.message = Some(draft.head),
+    }
+    Some(())
+}
+
+/// What a text says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed {
+    /// How bad it is.
+    pub level: Level,
+    /// The name of its format.
+    pub format: &'static str,
+    /// Everything else.
+    pub fields: Fields,
+}
+
+/// How many formats a stream is expected to mix.
+const RECENT: usize = 4;
+
+/// Reads the records of one stream of one container, and remembers which formats they had.
+#[derive(Clone, Debug, Default)]
+pub struct Parser {
+    /// Places in [`FORMATS`], the latest first.
+    recent: [usize; RECENT],
+}
+
+impl Parser {
+    /// What the text says. `time_ns` is the record's own time, from which a year is taken where the
+    /// text has a day without one.
+    ///
+    /// ```
+    /// use foghorn::parse::Parser;
+    /// use foghorn::record::Level;
+    ///
+    /// let line = r#"{"severity":"WARN","message":"slow","http":{"took":7}}"#;
+    /// let parsed = Parser::default().parse(line, 0);
+    /// assert_eq!((parsed.level, parsed.format), (Level::Warn, "json"));
+    /// assert_eq!(parsed.fields.of(line).get("message").unwrap().text(), "slow");
+    /// assert_eq!(parsed.fields.of(line).get("http.took").unwrap().text(), "7");
+    /// ```
+    pub fn parse(&mut self, raw: &str, time_ns: i64) -> Parsed {
+        read(raw, time_ns, |draft| {
+            let first = draft.head.bytes().next().unwrap_or_default();
+            for place in self.recent {
+                if (FORMATS[place].begins)(first) && attempt(draft, place) {
+                    return place;
+                }
+            }
+            for (place, format) in FORMATS.iter().enumerate() {
+                if (format.begins)(first) && !self.recent.contains(&place) && attempt(draft, place) {
+                    if place < CERTAIN {
+                        self.recent.rotate_right(1);
+                        self.recent[0] = place;
+                    }
+                    return place;
+                }
+            }
+            FORMATS.len() - 1
+        })
     }
 }
 
-/// The fields of a line as it was written; none where it fits no format. [`parse`] reads them in
-/// the same way, so a stored line shows the fields that it was found by.
+/// The fields of a text whose format is known by name, as [`Parser::parse`] found them: a stored
+/// line shows the fields that it was found by. A format that is not known any more is none.
 ///
 /// ```
-/// let fields = foghorn::parse::fields(r#"{"user":{"id":7}}"#);
-/// assert_eq!(fields["user.id"].text(), "7");
-/// assert!(foghorn::parse::fields("plain text").is_empty());
+/// let fields = foghorn::parse::fields(r#"{"user":{"id":7}}"#, "json", 0);
+/// assert_eq!(fields.of("").get("user.id").unwrap().text(), "7");
 /// ```
-pub fn fields(raw: &str) -> Fields {
-    FORMATS.iter().find_map(|read| read(raw)).unwrap_or_default()
+pub fn fields(raw: &str, format: &str, time_ns: i64) -> Fields {
+    let parsed = read(raw, time_ns, |draft| {
+        let mut places = (0..FORMATS.len()).filter(|place| FORMATS[*place].name == format || *place >= CERTAIN);
+        places.find(|place| attempt(draft, *place)).unwrap_or(FORMATS.len() - 1)
+    });
+    parsed.fields
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::{ContainerId, Level, Position, Stream};
-
-    fn container() -> Arc<Container> {
-        let (id, name) = (ContainerId::new("ab12"), "web".to_owned());
-        Arc::new(Container { id, service: name.clone(), name, project: String::new(), number: 0 })
+fn attempt(draft: &mut Draft<'_>, place: usize) -> bool {
+    let found = (FORMATS[place].read)(draft).is_some();
+    if !found {
+        draft.reset();
     }
+    found
+}
 
-    fn line(text: &str, cut_bytes: u64) -> Line {
-        let (start, end) = (Position { time_ns: 5, ordinal: 2 }, Position { time_ns: 9, ordinal: 1 });
-        Line { stream: Stream::Stderr, start, end, text: text.into(), cut_bytes }
+fn read(raw: &str, time_ns: i64, choose: impl FnOnce(&mut Draft<'_>) -> usize) -> Parsed {
+    let plain: Cow<'_, str> =
+        if memchr::memchr(0x1b, raw.as_bytes()).is_some() { text::without_escapes(raw) } else { raw.into() };
+    let mut draft = Draft::new(&plain, FieldsBuilder::new(raw), time_ns);
+    let place = choose(&mut draft);
+    let format = draft.format.unwrap_or(FORMATS[place].name);
+    finish(&mut draft);
+    Parsed { level: draft.level.unwrap_or_default(), format, fields: draft.fields.finish() }
+}
+
+/// What all formats have in common: errors and work in what the text says, and its message.
+fn finish(draft: &mut Draft<'_>) {
+    if draft.is_structured && !draft.is_interpreted {
+        keys::interpret(draft);
     }
-
-    #[test]
-    fn a_record_is_its_line_at_its_start() {
-        let record = parse(line(r#" {"level":"warn","a":{"b":1}} "#, 0), &container());
-        assert_eq!(
-            (record.stream, record.position, record.kind),
-            (Stream::Stderr, Position { time_ns: 5, ordinal: 2 }, Kind::Line)
-        );
-        assert_eq!(
-            (&*record.raw, record.level, record.truncated),
-            (r#" {"level":"warn","a":{"b":1}} "#, Level::Warn, false)
-        );
-        assert_eq!(record.fields, fields(&record.raw));
-        assert_eq!(record.fields.len(), 2);
-    }
-
-    #[test]
-    fn a_cut_line_is_truncated() {
-        let record = parse(line(r#"{"level":"warn","a":"#, 7), &container());
-        assert!(record.truncated && record.fields.is_empty());
-        assert_eq!(record.level, Level::Warn);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_line_is_a_record_of_itself(text in "\\PC*|[\\x1b\\[\\]{}\":,=|()<>0-9a-zA-Z \\t\\n/.-]{0,60}") {
-            let record = parse(line(&text, 0), &container());
-            proptest::prop_assert_eq!(&*record.raw, text);
+    let text = draft.text;
+    let mut message = draft.message;
+    let trace = if draft.rest.is_empty() && (draft.has_http || draft.is_structured) { None } else { trace::find(text) };
+    if let Some(trace) = trace {
+        let stack = text[trace.start..].trim_end();
+        if draft.has_error {
+            draft.text_field("error.stack", stack);
+        } else if trace.start < text.len() || draft.level.is_none_or(|level| level >= Level::Error) {
+            draft.error(trace.kind, trace.message, stack);
+        }
+        draft.level = draft.level.or(Some(if trace.is_fatal { Level::Fatal } else { Level::Error }));
+        let is_told = message.is_some_and(|own| own.len() < draft.head.len() && trace.title != own);
+        if trace.start == 0 && !is_told {
+            message = Some(trace.title.trim());
+            draft.rest = "";
+        } else if trace.start == 0 {
+            draft.rest = "";
+        } else if let Some(own) = message {
+            // The lines between the header and the trace belong to what it says.
+            let between = place_in(text, own).and_then(|from| text.get(from..trace.start.max(from + own.len())));
+            message = between.map(str::trim_end).or(message);
+            draft.rest = "";
         }
     }
+    draft.level = draft.level.or_else(|| head::failure(draft.head));
+    if let Some(own) = message.filter(|own| !own.is_empty() || !draft.rest.is_empty()) {
+        // What ends the first line goes on in the next.
+        let from = place_in(draft.head, own).filter(|from| from + own.len() == draft.head.len());
+        let whole = from.filter(|_| !draft.rest.is_empty()).and_then(|from| text.get(from..)).unwrap_or(own);
+        if draft.fields.so_far().get("message").is_none() {
+            draft.text_field("message", whole.trim());
+        }
+        if !draft.has_http && !draft.has_operation && operation::may_be(own) {
+            work(draft, own);
+        }
+    }
+    if draft.is_structured && draft.fields.so_far().get("message").is_none() {
+        draft.text_field("message", text);
+    }
+}
+
+/// At which byte of the text its own part stands; none where it is no part of it.
+fn place_in(text: &str, part: &str) -> Option<usize> {
+    let place = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    (place + part.len() <= text.len()).then_some(place)
+}
+
+fn work(draft: &mut Draft<'_>, message: &str) {
+    let Some(found) = operation::of_message(message).filter(|found| !found.name.is_empty()) else { return };
+    let is_failure = draft.level >= Some(Level::Error) && found.outcome == draft::Outcome::Success;
+    let outcome = if is_failure { draft::Outcome::Failure } else { found.outcome };
+    draft.operation(&operation::named(found.name), outcome, found.ms);
 }

@@ -1,20 +1,65 @@
 //! Stages 2–5 for one container, synchronous and without I/O: Frame → Record.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::assemble::Assembler;
-use crate::parse;
-use crate::record::{Container, ContainerCursor, DAY_NS, Frame, Gap, Line, Position, Record, Stream};
+use crate::assemble::{Assembler, Entry, Joiner, Rules};
+use crate::parse::{Parsed, Parser};
+use crate::record::{
+    Container, ContainerCursor, DAY_NS, FieldValue, Frame, Gap, Kind, Level, Line, Position, Record, Signature, Stream,
+};
+use crate::redact::Redactor;
+use crate::signature::{Evidence, Signatures};
+
+/// What a pipeline does with lines.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where a line is cut.
+    pub max_line_bytes: usize,
+    /// When lines are one record.
+    pub multiline: Arc<Rules>,
+    /// What masks secrets; none where they are not masked.
+    pub redactor: Option<Arc<Redactor>>,
+    /// The errors of the container's service.
+    pub signatures: Arc<Mutex<Signatures>>,
+}
+
+/// The most kinds of errors that are known of a service; what was not seen for the longest time makes
+/// room.
+pub const MAX_SIGNATURES: usize = 1_000;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_line_bytes: 1 << 20,
+            multiline: Arc::default(),
+            redactor: Some(Arc::default()),
+            signatures: Arc::new(Mutex::new(Signatures::new(MAX_SIGNATURES))),
+        }
+    }
+}
 
 /// Turns one container's frames into records, and knows behind which record reading resumes.
 #[derive(Debug)]
 pub struct Pipeline {
     container: Arc<Container>,
     assembler: Assembler,
+    joiner: Joiner,
+    /// For standard output and standard error.
+    parsers: [Parser; 2],
+    redactor: Option<Arc<Redactor>>,
+    signatures: Arc<Mutex<Signatures>>,
+    /// Behind what is finished.
     cursor: ContainerCursor,
+    /// Behind what was taken.
+    position: ContainerCursor,
     finished: Vec<Finished>,
+    /// Entries of one push, kept for its memory.
+    entries: Vec<Entry>,
+    /// What was shown already of records that are not finished: their lines.
+    previewed: [Option<(Position, u32)>; 2],
     pending_bytes: usize,
     cut_bytes: u64,
+    masks: u64,
 }
 
 #[derive(Debug)]
@@ -34,15 +79,23 @@ pub struct Finish {
 }
 
 impl Pipeline {
-    /// A pipeline that continues at `cursor` and cuts lines at `max_line_bytes`.
-    pub fn new(container: Arc<Container>, cursor: ContainerCursor, max_line_bytes: usize) -> Self {
+    /// A pipeline that continues at `cursor`.
+    pub fn new(container: Arc<Container>, cursor: ContainerCursor, settings: &Settings) -> Self {
         Self {
             container,
-            assembler: Assembler::new(max_line_bytes),
+            assembler: Assembler::new(settings.max_line_bytes),
+            joiner: Joiner::new(Arc::clone(&settings.multiline)),
+            parsers: Default::default(),
+            redactor: settings.redactor.clone(),
+            signatures: Arc::clone(&settings.signatures),
             cursor,
+            position: cursor,
             finished: Vec::new(),
+            entries: Vec::new(),
+            previewed: [None; 2],
             pending_bytes: 0,
             cut_bytes: 0,
+            masks: 0,
         }
     }
 
@@ -58,12 +111,31 @@ impl Pipeline {
         }
     }
 
-    /// Behind the last finished record.
+    /// Behind the last finished record, and where what is not finished begins.
     pub fn cursor(&self) -> ContainerCursor {
         let mut cursor = self.cursor;
-        cursor.stdout.open |= self.assembler.is_open(Stream::Stdout);
-        cursor.stderr.open |= self.assembler.is_open(Stream::Stderr);
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let at = cursor.stream_mut(stream);
+            at.open_at = self.open_at(stream).or(at.open_at);
+        }
         cursor
+    }
+
+    /// Behind the last frame of each stream. What a pipeline before this one had not finished is
+    /// taken again, so it is not behind that.
+    pub fn position(&self) -> ContainerCursor {
+        self.position
+    }
+
+    /// Where the record or line of `stream` begins that is not finished.
+    pub fn open_at(&self, stream: Stream) -> Option<Position> {
+        let record = self.joiner.open(stream).map(|open| open.start);
+        record.or_else(|| self.assembler.open_at(stream))
+    }
+
+    /// Whether a record of `stream` waits for lines that may join it.
+    pub fn is_held(&self, stream: Stream) -> bool {
+        self.joiner.is_open(stream)
     }
 
     /// Bytes of finished records that were not taken yet.
@@ -76,35 +148,79 @@ impl Pipeline {
         std::mem::take(&mut self.cut_bytes)
     }
 
+    /// Secrets that were masked, since the last call.
+    pub fn take_masks(&mut self) -> u64 {
+        std::mem::take(&mut self.masks)
+    }
+
     /// Takes the next frame.
     pub fn push(&mut self, frame: Frame<'_>) {
-        let mut lines = [None, None];
-        self.assembler.push(frame, |line| lines[usize::from(lines[0].is_some())] = Some(line));
-        for line in lines.into_iter().flatten() {
-            self.line(line);
-        }
+        self.position.stream_mut(frame.stream).advance(frame.position);
+        let (joiner, entries) = (&mut self.joiner, &mut self.entries);
+        self.assembler.push(frame, |line| joiner.push(line, |entry| entries.push(entry)));
+        self.take_entries();
     }
 
     /// Lines are missing here.
     pub fn gap(&mut self, gap: Gap) {
+        // What is held lies before it.
+        self.flush();
         let record = gap.record(Arc::clone(&self.container));
-        self.finish_record(record);
+        let cursor = self.cursor();
+        self.finish_record(record, cursor);
     }
 
-    /// Forgets unfinished lines: they will be read again.
-    pub fn reset(&mut self) {
-        // They stay open in the cursor until a line of their stream is finished.
-        self.cursor = self.cursor();
-        self.assembler.reset();
+    /// What was taken of `stream` before this pipeline began, and was not finished, is gone.
+    pub fn lost(&mut self, stream: Stream, gap: Gap) {
+        for cursor in [&mut self.cursor, &mut self.position] {
+            cursor.stream_mut(stream).open_at = None;
+        }
+        self.gap(gap);
     }
 
     /// Nothing more will come: unfinished lines are finished.
     pub fn finish(&mut self) {
-        let mut lines = Vec::new();
+        let mut lines: Vec<Line> = Vec::new();
         self.assembler.finish(|line| lines.push(line));
+        let (joiner, entries) = (&mut self.joiner, &mut self.entries);
         for line in lines {
-            self.line(line);
+            joiner.push(line, |entry| entries.push(entry));
         }
+        self.take_entries();
+        self.flush();
+    }
+
+    /// No line joins what is held any more.
+    pub fn flush(&mut self) {
+        let entries = &mut self.entries;
+        self.joiner.finish(|entry| entries.push(entry));
+        self.take_entries();
+    }
+
+    /// The same for what is not certainly unfinished: reading may not go on for long.
+    pub fn settle(&mut self) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if !self.joiner.is_mid_block(stream) {
+                let entries = &mut self.entries;
+                self.joiner.flush(stream, |entry| entries.push(entry));
+                self.take_entries();
+            }
+        }
+    }
+
+    /// Records that are not finished, as far as they are known, and were not shown so before.
+    pub fn preview(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (at, stream) in [Stream::Stdout, Stream::Stderr].into_iter().enumerate() {
+            let Some(open) = self.joiner.open(stream) else { continue };
+            if self.previewed[at].replace((open.start, open.lines)) == Some((open.start, open.lines)) {
+                continue;
+            }
+            let (text, start) = (open.text.to_owned(), open.start);
+            let entry = Entry { stream, start, end: start, text, lines: open.lines, cut_bytes: 0, truncated: false };
+            records.push(self.record(entry));
+        }
+        records
     }
 
     /// Takes what is finished, cut where the UTC day changes, because a day is a partition.
@@ -129,19 +245,74 @@ impl Pipeline {
         batches
     }
 
-    fn line(&mut self, line: Line) {
-        let (stream, end): (Stream, Position) = (line.stream, line.end);
-        self.cut_bytes += line.cut_bytes;
-        let record = parse::parse(line, &self.container);
-        let cursor = self.cursor.stream_mut(stream);
-        cursor.advance(end);
-        cursor.open = false;
-        self.finish_record(record);
+    /// Makes records of the entries of one stream, or of each stream in turn.
+    fn take_entries(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        let starts: Vec<(Stream, Position)> = if entries.len() > 1 {
+            entries.iter().map(|entry| (entry.stream, entry.start)).collect()
+        } else {
+            Vec::new()
+        };
+        for (at, entry) in entries.drain(..).enumerate() {
+            let (stream, end) = (entry.stream, entry.end);
+            self.cut_bytes += entry.cut_bytes;
+            let record = self.record(entry);
+            self.cursor.stream_mut(stream).advance(end);
+            let mut cursor = self.cursor();
+            // What follows in this push is not finished yet as far as this record's cursor goes.
+            for &(stream, start) in starts.iter().skip(at + 1).rev() {
+                cursor.stream_mut(stream).open_at = Some(start);
+            }
+            self.finish_record(record, cursor);
+        }
+        self.entries = entries;
     }
 
-    fn finish_record(&mut self, record: Record) {
-        self.pending_bytes += record.raw.len() + 64;
-        let cursor = self.cursor();
+    fn record(&mut self, mut entry: Entry) -> Record {
+        // Before anything else sees it.
+        if let Some(redacted) = self.redactor.as_ref().and_then(|redactor| redactor.redact(&entry.text)) {
+            self.masks += redacted.masks as u64;
+            entry.text = redacted.text;
+        }
+        let parser = &mut self.parsers[usize::from(entry.stream == Stream::Stderr)];
+        let mut parsed = parser.parse(&entry.text, entry.start.time_ns);
+        if let Some(signature) = self.signature(&parsed, &entry.text) {
+            parsed.fields.add("signature", &signature.to_string());
+        }
+        Record {
+            container: Arc::clone(&self.container),
+            stream: entry.stream,
+            position: entry.start,
+            kind: Kind::Line,
+            level: parsed.level,
+            format: parsed.format,
+            raw: entry.text.into(),
+            fields: parsed.fields,
+            truncated: entry.truncated,
+        }
+    }
+
+    /// The kind of error that the record is; none where it is none.
+    fn signature(&self, parsed: &Parsed, raw: &str) -> Option<Signature> {
+        let fields = parsed.fields.of(raw);
+        let text = |name: &str| fields.get(name).and_then(FieldValue::as_str);
+        let (kind, message) = (text("error.type"), text("error.message"));
+        if parsed.level < Level::Error && kind.is_none() {
+            return None;
+        }
+        // A failed request is an access, and counted as such.
+        if fields.get("http.status").is_some() && kind.is_none() && message.is_none() {
+            return None;
+        }
+        let stack = text("error.stack");
+        let message = message.or_else(|| text("message")).unwrap_or_default();
+        let evidence = Evidence { error_type: kind, stack, message, logger: text("logger") };
+        let mut signatures = self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(signatures.of(&evidence).signature)
+    }
+
+    fn finish_record(&mut self, record: Record, cursor: ContainerCursor) {
+        self.pending_bytes += record.raw.len() + record.fields.heap_bytes() + 64;
         self.finished.push(Finished { record, cursor });
     }
 }

@@ -75,13 +75,15 @@ pub enum BuiltinField {
     Level,
     /// Line or gap.
     Kind,
+    /// The name of the format that the line was read as.
+    Format,
     /// The Compose container number; 0 outside Compose.
     Number,
 }
 
 impl BuiltinField {
     /// Every built-in field.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Container,
         Self::ContainerId,
         Self::Project,
@@ -89,6 +91,7 @@ impl BuiltinField {
         Self::Stream,
         Self::Level,
         Self::Kind,
+        Self::Format,
         Self::Number,
     ];
 
@@ -102,6 +105,7 @@ impl BuiltinField {
             Self::Stream => "stream",
             Self::Level => "level",
             Self::Kind => "kind",
+            Self::Format => "format",
             Self::Number => "number",
         }
     }
@@ -131,6 +135,7 @@ impl BuiltinField {
             Self::Stream => record.stream.as_str(),
             Self::Level => record.level.as_str(),
             Self::Kind => record.kind.as_str(),
+            Self::Format => record.format,
             Self::Number => "",
         }
     }
@@ -139,7 +144,7 @@ impl BuiltinField {
         match (self, test) {
             (Self::Level, Test::Present) => record.level != Level::Unknown,
             (Self::Number, Test::Present) => record.container.number != 0,
-            (Self::Number, _) => test.accepts(&FieldValue::Integer(record.container.number.into())),
+            (Self::Number, _) => test.accepts(FieldValue::Integer(record.container.number.into())),
             (_, Test::Present) => !self.value(record).is_empty(),
             // A name of digits is a name, and no number.
             (_, Test::Equals(value)) => text::eq_fold(self.value(record), value.text()),
@@ -227,12 +232,39 @@ impl fmt::Display for Expr {
     }
 }
 
-/// The field of exactly that name decides; where there is none, any of that name in another case.
+/// Short names of fields that a parser gives, and what they are short for.
+const ALIASES: [(&str, &str); 10] = [
+    ("status", "http.status"),
+    ("method", "http.method"),
+    ("path", "http.path"),
+    ("client", "http.client"),
+    ("bytes", "http.bytes"),
+    ("duration_ms", "http.duration_ms"),
+    ("duration_ms", "operation.duration_ms"),
+    ("operation", "operation.name"),
+    ("outcome", "operation.outcome"),
+    ("error", "error.message"),
+];
+
+/// The names that a short name stands for.
+fn aliased(name: &str) -> impl Iterator<Item = &'static str> {
+    ALIASES.iter().filter(move |(short, _)| text::eq_fold(short, name)).map(|(_, long)| *long)
+}
+
+/// The fields of exactly that name decide; where there is none, what the name is short for, and
+/// any of that name in another case.
 fn field_matches(name: &str, test: &Test, record: &Record) -> bool {
-    match record.fields.get(name) {
-        Some(value) => test.accepts(value),
-        None => record.fields.iter().any(|(other, value)| text::eq_fold(other, name) && test.accepts(value)),
+    let mut is_named = false;
+    for (_, value) in record.fields().iter().filter(|(other, _)| *other == name) {
+        is_named = true;
+        if test.accepts(value) {
+            return true;
+        }
     }
+    !is_named
+        && record.fields().iter().any(|(other, value)| {
+            (text::eq_fold(other, name) || aliased(name).any(|long| long == other)) && test.accepts(value)
+        })
 }
 
 /// Writes the text so that the parser reads it back: as it is where it can stand as a word, else

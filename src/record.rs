@@ -3,12 +3,20 @@
 //! Nothing here knows another module of the crate. Times are Docker's own timestamps, in
 //! nanoseconds since the Unix epoch, because they are what order and cursors are made of.
 
-use std::collections::BTreeMap;
+mod fields;
+mod shown;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use fields::{
+    COMPUTED_NAMES, FieldValue, Fields, FieldsBuilder, FieldsOf, KNOWN_NAMES, MAX_FIELDS, MAX_NAME_BYTES, Origin,
+};
+
+pub use shown::Shown;
 
 /// A container's full id, 64 hexadecimal digits as the engine prints it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -153,10 +161,9 @@ pub struct StreamCursor {
     /// The last frame of the last finished record; none before the first.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<Position>,
-    /// Frames after `last` were read and belong to a record that is not finished, so reading
-    /// has to resume right behind `last` and nowhere later.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub open: bool,
+    /// The first frame of a record that is not finished: reading resumes with this very frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_at: Option<Position>,
     /// The latest time read so far, where it is later than `last`: the clock was set back.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub high_ns: Option<i64>,
@@ -168,6 +175,7 @@ impl StreamCursor {
         let high_ns = self.last.map_or(i64::MIN, |p| p.time_ns).max(self.high_ns.unwrap_or(i64::MIN));
         self.high_ns = (high_ns > last.time_ns).then_some(high_ns);
         self.last = Some(last);
+        self.open_at = None;
     }
 }
 
@@ -189,6 +197,11 @@ impl ContainerCursor {
     /// The same, to change it.
     pub fn stream_mut(&mut self, stream: Stream) -> &mut StreamCursor {
         if stream == Stream::Stderr { &mut self.stderr } else { &mut self.stdout }
+    }
+
+    /// Nothing was read of either stream.
+    pub fn is_fresh(&self) -> bool {
+        [self.stdout, self.stderr].iter().all(|stream| stream.last.is_none() && stream.open_at.is_none())
     }
 
     /// The latest time that was read on either stream; none before the first line.
@@ -244,34 +257,38 @@ impl Kind {
     }
 }
 
-/// The value of a structured field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum FieldValue {
-    /// `true` or `false`.
-    Bool(bool),
-    /// A whole number.
-    Integer(i64),
-    /// Any other number.
-    Float(f64),
-    /// Text, and whatever else is shown as text.
-    Text(String),
-}
+/// A kind of error: the same error has the same one after a restart and on another machine. Shown as
+/// 16 lower-case hexadecimal digits.
+///
+/// ```
+/// use foghorn::record::Signature;
+/// let signature: Signature = "00c0ffee00c0ffee".parse()?;
+/// assert_eq!(signature.to_string(), "00c0ffee00c0ffee");
+/// # Ok::<(), foghorn::record::SignatureError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signature(pub u64);
 
-impl FieldValue {
-    /// The canonical text: what a query's value is compared with.
-    pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        match self {
-            Self::Bool(value) => if *value { "true" } else { "false" }.into(),
-            Self::Integer(value) => value.to_string().into(),
-            Self::Float(value) => value.to_string().into(),
-            Self::Text(value) => value.as_str().into(),
-        }
+/// A text that is no signature.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no signature: 16 lower-case hexadecimal digits, such as 00c0ffee00c0ffee")]
+pub struct SignatureError(String);
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
     }
 }
 
-/// Structured fields by dotted name.
-pub type Fields = BTreeMap<String, FieldValue>;
+impl FromStr for Signature {
+    type Err = SignatureError;
+
+    fn from_str(text: &str) -> Result<Self, SignatureError> {
+        let fits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let number = fits.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(Self).ok_or_else(|| SignatureError(text.chars().take(64).collect()))
+    }
+}
 
 /// What is searched, watched and counted.
 #[derive(Clone, Debug, PartialEq)]
@@ -288,8 +305,10 @@ pub struct Record {
     pub level: Level,
     /// The line as it was written.
     pub raw: Box<str>,
-    /// The fields of a structured line; empty for a plain one.
+    /// What the line says, in parts; read them by [`Record::fields`].
     pub fields: Fields,
+    /// The name of the format that the line was read as; empty for what is no line.
+    pub format: &'static str,
     /// The line was longer than the cap, and its end is missing.
     pub truncated: bool,
 }
@@ -298,6 +317,11 @@ impl Record {
     /// The record's time, nanoseconds since the epoch.
     pub fn time_ns(&self) -> i64 {
         self.position.time_ns
+    }
+
+    /// The record's fields.
+    pub fn fields(&self) -> FieldsOf<'_> {
+        self.fields.of(&self.raw)
     }
 
     /// The record's identity.
@@ -403,12 +427,13 @@ impl Gap {
     pub fn record(&self, container: Arc<Container>) -> Record {
         let from = self.from_ns.map_or_else(|| "the container's start".to_owned(), time_text);
         let raw = format!("lines are missing from {from} to {}: {}", time_text(self.to_ns), self.reason.sentence());
-        let mut fields = Fields::new();
-        fields.insert("gap.reason".into(), FieldValue::Text(self.reason.as_str().into()));
-        fields.insert("gap.to".into(), FieldValue::Text(time_text(self.to_ns)));
+        let mut fields = FieldsBuilder::new(&raw);
         if let Some(from_ns) = self.from_ns {
-            fields.insert("gap.from".into(), FieldValue::Text(time_text(from_ns)));
+            fields.set("gap.from", FieldValue::Text(&time_text(from_ns)));
         }
+        fields.set("gap.reason", FieldValue::Text(self.reason.as_str()));
+        fields.set("gap.to", FieldValue::Text(&time_text(self.to_ns)));
+        let fields = fields.finish();
         Record {
             container,
             stream: Stream::Foghorn,
@@ -417,6 +442,7 @@ impl Gap {
             level: Level::Warn,
             raw: raw.into(),
             fields,
+            format: "",
             truncated: false,
         }
     }

@@ -100,8 +100,8 @@ pub struct Durability {
     pub taken_ns: Option<i64>,
 }
 
-/// Makes the structured fields of a stored line again.
-pub type ReadFields = fn(&str) -> Fields;
+/// Makes the fields of a stored line again: from the line, the name of its format and its time.
+pub type ReadFields = Arc<dyn Fn(&str, &str, i64) -> Fields + Send + Sync>;
 
 /// What readers see: replaced under one lock, so a record is either in memory or committed.
 struct Visible {

@@ -140,18 +140,20 @@ pub fn stands_in(part: &str, text: &str) -> bool {
     const MAX_TEXT_BYTES: usize = 16 * 1024;
     const MAX_PLACES: usize = 64;
     let (part, bytes) = (part.as_bytes(), text.as_bytes());
-    // Where no token, UUID or escape sequence can reach across.
-    let parts_at = |byte: Option<&u8>| byte.is_none_or(|byte| *byte != b'-' && CLASS[usize::from(*byte)] == 0);
     let Some(first) = part.first() else { return true };
     if bytes.len() > MAX_TEXT_BYTES {
         return false;
     }
-    let found = memchr::memchr_iter(*first, bytes).take(MAX_PLACES).any(|at| {
-        parts_at(at.checked_sub(1).and_then(|before| bytes.get(before)))
-            && bytes[at..].starts_with(part)
-            && parts_at(bytes.get(at + part.len()))
-    });
+    let found = memchr::memchr_iter(*first, bytes)
+        .take(MAX_PLACES)
+        .any(|at| bytes[at..].starts_with(part) && stands_apart(bytes, at, part.len()));
     found && memchr::memchr(ESC, bytes).is_none()
+}
+
+/// Whether no token or UUID can reach across the ends of the part of a text that begins at `at`.
+pub fn stands_apart(bytes: &[u8], at: usize, len: usize) -> bool {
+    let parts_at = |byte: Option<&u8>| byte.is_none_or(|byte| *byte != b'-' && CLASS[usize::from(*byte)] == 0);
+    parts_at(at.checked_sub(1).and_then(|before| bytes.get(before))) && parts_at(bytes.get(at + len))
 }
 
 /// The text without its escape sequences: what a terminal shows.

@@ -18,10 +18,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     // Stages know nouns, their configuration and their children, never another stage.
     ("docker", &["record", "config"]),
-    ("assemble", &["record"]),
+    ("assemble", &["record", "text"]),
     ("parse", &["record", "text"]),
     ("query", &["record", "text"]),
-    ("pipeline", &["record", "assemble", "parse"]),
+    ("redact", &[]),
+    ("signature", &["record"]),
+    ("pipeline", &["record", "assemble", "parse", "redact", "signature"]),
     // The fan-out knows the outputs' handles, and outputs do not know each other.
     ("fanout", &["record", "live", "metrics", "store"]),
     ("live", &["record", "query"]),
@@ -29,7 +31,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["record", "config", "query", "text"]),
     // It knows read handles.
     ("http", &["record", "config", "query", "docker::board", "live", "metrics", "store"]),
-    ("app", &["config", "docker", "fanout", "http", "live", "metrics", "parse", "pipeline", "record", "store"]),
+    (
+        "app",
+        &[
+            "assemble",
+            "config",
+            "docker",
+            "fanout",
+            "http",
+            "live",
+            "metrics",
+            "parse",
+            "pipeline",
+            "record",
+            "redact",
+            "signature",
+            "store",
+        ],
+    ),
     ("cli", &["config"]),
     // A program of its own beside Foghorn.
     ("sim", &[]),
@@ -44,7 +63,7 @@ const CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without I/O, clock or tasks: time is an argument.
-const PURE: &[&str] = &["assemble", "parse", "query", "text", "record", "pipeline"];
+const PURE: &[&str] = &["assemble", "parse", "query", "text", "record", "redact", "signature", "pipeline"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::docker::{Closed, FrameSink, Mark, Sinks};
 use crate::fanout::Fanout;
-use crate::pipeline::Pipeline;
-use crate::record::{Batch, Checkpoint, Container, ContainerCursor, ContainerId, Frame, Gap};
+use crate::pipeline::{MAX_SIGNATURES, Pipeline, Settings};
+use crate::record::{Batch, Checkpoint, Container, ContainerCursor, ContainerId, Frame, Gap, Stream};
+use crate::signature::Signatures;
 
 /// Makes sinks, and remembers where each got to.
 pub(super) struct ContainerSinks {
     pub fanout: Fanout,
-    pub max_line_bytes: usize,
+    pub settings: Settings,
+    /// The errors of each service, by project and name.
+    pub signatures: Mutex<HashMap<(String, String), Arc<Mutex<Signatures>>>>,
     pub latest: Arc<Mutex<HashMap<ContainerId, Checkpoint>>>,
 }
 
@@ -23,8 +27,11 @@ impl Sinks for ContainerSinks {
     }
 
     fn open(&self, container: Arc<Container>, checkpoint: Checkpoint) -> ContainerSink {
+        let settings = Settings { signatures: self.signatures_of(&container), ..self.settings.clone() };
         ContainerSink {
-            pipeline: Pipeline::new(container, checkpoint.cursor, self.max_line_bytes),
+            is_fresh: checkpoint.cursor.is_fresh(),
+            record_timeout: Duration::from_nanos(self.settings.multiline.gap_ns.unsigned_abs()),
+            pipeline: Pipeline::new(container, checkpoint.cursor, &settings),
             first_seen_ns: checkpoint.first_seen_ns,
             fanout: self.fanout.clone(),
             latest: Arc::clone(&self.latest),
@@ -32,9 +39,28 @@ impl Sinks for ContainerSinks {
     }
 }
 
+/// The most services whose errors are grouped apart; those beyond share their groups.
+const MAX_SERVICES: usize = 200;
+
+impl ContainerSinks {
+    /// The errors of the container's service, which all its containers share.
+    fn signatures_of(&self, container: &Container) -> Arc<Mutex<Signatures>> {
+        let mut services = self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut key = (container.project.clone(), container.service.clone());
+        if services.len() >= MAX_SERVICES && !services.contains_key(&key) {
+            key = Default::default();
+        }
+        Arc::clone(services.entry(key).or_insert_with(|| Arc::new(Mutex::new(Signatures::new(MAX_SIGNATURES)))))
+    }
+}
+
 /// One container's way from frames to outputs.
 pub(super) struct ContainerSink {
     pipeline: Pipeline,
+    /// Nothing that it read is durable yet.
+    is_fresh: bool,
+    /// How long a record waits for more lines.
+    record_timeout: Duration,
     first_seen_ns: i64,
     fanout: Fanout,
     latest: Arc<Mutex<HashMap<ContainerId, Checkpoint>>>,
@@ -53,16 +79,29 @@ impl FrameSink for ContainerSink {
         self.pipeline.gap(gap);
     }
 
-    fn reset(&mut self) {
-        self.pipeline.reset();
+    fn lost(&mut self, stream: Stream, gap: Gap) {
+        self.pipeline.lost(stream, gap);
     }
 
     fn finish(&mut self) {
         self.pipeline.finish();
     }
 
-    fn cursor(&self) -> ContainerCursor {
-        self.pipeline.cursor()
+    fn patience(&self) -> Option<Duration> {
+        let is_open = [Stream::Stdout, Stream::Stderr].iter().any(|stream| self.pipeline.is_held(*stream));
+        is_open.then_some(self.record_timeout)
+    }
+
+    fn flush(&mut self) {
+        self.pipeline.flush();
+    }
+
+    fn settle(&mut self) {
+        self.pipeline.settle();
+    }
+
+    fn position(&self) -> ContainerCursor {
+        self.pipeline.position()
     }
 
     fn pending_bytes(&self) -> usize {
@@ -71,12 +110,16 @@ impl FrameSink for ContainerSink {
 
     async fn deliver(&mut self, mark: Mark) -> Result<(), Closed> {
         self.fanout.metrics.cut(self.pipeline.take_cut_bytes());
+        self.fanout.metrics.masked(self.pipeline.take_masks());
+        let is_first = self.is_fresh && self.pipeline.pending_bytes() > 0;
+        self.is_fresh &= !is_first;
         let checkpoint = Checkpoint {
             cursor: self.pipeline.cursor(),
             first_seen_ns: self.first_seen_ns,
             complete: mark == Mark::Complete,
             forget: mark == Mark::Forget,
-            urgent: mark != Mark::Read,
+            // Without a durable place, what the engine rotates away cannot be said to be lost.
+            urgent: mark != Mark::Read || is_first,
         };
         let mut batches: Vec<Batch> = self
             .pipeline
@@ -108,6 +151,9 @@ impl FrameSink for ContainerSink {
             } else {
                 latest.insert(self.pipeline.container().id.clone(), checkpoint);
             }
+        }
+        if self.fanout.live.readers() > 0 {
+            self.fanout.live.preview(self.pipeline.preview());
         }
         Ok(())
     }

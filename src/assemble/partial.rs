@@ -35,9 +35,9 @@ impl Assembler {
         Self { max_bytes, open: [None, None] }
     }
 
-    /// Whether a line of `stream` waits for its end.
-    pub fn is_open(&self, stream: Stream) -> bool {
-        self.open[index(stream)].is_some()
+    /// Where the line of `stream` began that waits for its end.
+    pub fn open_at(&self, stream: Stream) -> Option<Position> {
+        self.open[index(stream)].as_ref().map(|open| open.start)
     }
 
     /// Forgets the lines that wait for their end.
@@ -155,7 +155,7 @@ mod tests {
         let (lines, assembler) = assemble(&[(O, 1, &a), (E, 1, &b), (O, 1, b"end\n"), (E, 1, b"\n"), (O, 5, &a)], CAP);
         let text = |p: &[u8], end: &str| String::from_utf8(p.to_vec()).unwrap() + end;
         assert_eq!(lines, [(O, 1, text(&a, "end"), 0), (E, 1, text(&b, ""), 0)]);
-        assert!(assembler.is_open(O) && !assembler.is_open(E));
+        assert_eq!((assembler.open_at(O), assembler.open_at(E)), (Some(Position { time_ns: 5, ordinal: 1 }), None));
     }
 
     #[test]
@@ -184,6 +184,6 @@ mod tests {
         let mut times = Vec::new();
         assembler.finish(|line| times.push((line.stream, line.start.time_ns)));
         assert_eq!(times, [(O, 2), (E, 1)]);
-        assert!(!assembler.is_open(O));
+        assert_eq!(assembler.open_at(O), None);
     }
 }

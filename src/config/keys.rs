@@ -51,6 +51,11 @@ pub struct Section {
 pub const SECTIONS: &[Section] = &[
     Section { name: "docker", help: "Which engine is read, how, and which of its containers" },
     Section { name: "line", help: "What becomes of a line on its way in" },
+    Section {
+        name: "multiline",
+        help: "Which lines are one record: those of a traceback, a panic, a pretty JSON object",
+    },
+    Section { name: "redact", help: "Secrets in what is read" },
     Section { name: "store", help: "Where records are kept, and how often they are made durable" },
     Section { name: "retention", help: "When records are deleted; whichever limit is reached first counts" },
     Section { name: "http", help: "The web page and the API" },
@@ -139,6 +144,36 @@ pub const KEYS: &[Key] = &[
         size(KIB, 16 * MIB),
         Default::Fixed("1MiB"),
         "The longest line that is kept whole; the end of a longer one is cut off and counted",
+    ),
+    key(
+        "multiline.enabled",
+        Kind::Boolean,
+        Default::Fixed("true"),
+        "Join lines that were printed as one thing; otherwise every line is a record",
+    ),
+    key(
+        "multiline.timeout",
+        duration(Duration::from_millis(10), Duration::from_mins(1)),
+        Default::Fixed("1s"),
+        "How long a record waits for a line that joins it; live tail shows it at once",
+    ),
+    key(
+        "multiline.max_lines",
+        Kind::Integer { least: 2, most: 100_000 },
+        Default::Fixed("1000"),
+        "The most lines of a record; a longer one is marked as truncated, and goes on in the next",
+    ),
+    key(
+        "multiline.max_bytes",
+        size(KIB, 16 * MIB),
+        Default::Fixed("1MiB"),
+        "The most text of a record; a longer one is marked as truncated, and goes on in the next",
+    ),
+    key(
+        "redact.enabled",
+        Kind::Boolean,
+        Default::Fixed("true"),
+        "Mask passwords, tokens, keys and the like before anything is indexed, shown, counted or sent",
     ),
     key("store.path", Kind::Path, Default::Fixed("./data"), "Directory of the index, created where it is missing"),
     key(

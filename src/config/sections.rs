@@ -70,6 +70,26 @@ pub struct LineConfig {
     pub max_bytes: u64,
 }
 
+/// The section `multiline`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MultilineConfig {
+    /// Whether lines are joined.
+    pub enabled: bool,
+    /// How long a record waits for a line that joins it.
+    pub timeout: Duration,
+    /// The most lines of a record.
+    pub max_lines: u64,
+    /// The most bytes of a record.
+    pub max_bytes: u64,
+}
+
+/// The section `redact`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RedactConfig {
+    /// Whether secrets are masked.
+    pub enabled: bool,
+}
+
 /// The section `store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {

@@ -42,11 +42,12 @@ pub enum Verdict {
 
 #[derive(Clone, Copy, Debug)]
 struct Search {
-    /// The message to find; none where the stream had no finished line yet.
+    /// The message to find; none where nothing of the stream was read yet.
     target: Option<Position>,
     /// The latest time before the target, where the clock was set back before it.
     high_ns: i64,
-    /// Unfinished lines follow the target: it must be found in this very stream.
+    /// The target is the first message of a record that is not finished: it is taken again, and must
+    /// be found in this very stream.
     open: bool,
 }
 
@@ -76,13 +77,13 @@ pub struct Resume {
 impl Resume {
     /// Starts at the beginning of a response. A cursor without any position takes everything.
     pub fn new(cursor: ContainerCursor, reach: Reach, order: Order) -> Self {
-        let fresh = cursor.last_time_ns().is_none() && !cursor.stdout.open && !cursor.stderr.open;
+        let fresh = cursor.is_fresh();
         let stream = |stream: Stream| {
             let cursor = cursor.stream(stream);
             let search = (!fresh).then_some(Search {
-                target: cursor.last,
+                target: cursor.open_at.or(cursor.last),
                 high_ns: cursor.high_ns.unwrap_or(i64::MIN),
-                open: cursor.open,
+                open: cursor.open_at.is_some(),
             });
             StreamState {
                 search,
@@ -110,8 +111,20 @@ impl Resume {
     /// of the log, and the cursor is nowhere in it. The clock was set back, and what was written
     /// since looks older than what was read before; or the engine hides the end of its log.
     pub fn ended_unseen(&self) -> bool {
-        let is_doubtful = |stream: &StreamState| stream.doubt && stream.search.is_some();
+        let is_doubtful = |stream: &StreamState| stream.search.is_some_and(|search| stream.doubt || search.open);
         self.reach == Reach::Tail && self.first.is_some() && (!self.proven || self.streams.iter().any(is_doubtful))
+    }
+
+    /// Records that were not finished and are not in the whole log, with the gap that each leaves.
+    pub fn lost(&self) -> Vec<(Stream, Gap)> {
+        let streams = [Stream::Stdout, Stream::Stderr].into_iter().zip(&self.streams);
+        let open = streams.filter_map(|(stream, state)| Some((stream, state.search.filter(|search| search.open)?)));
+        let lost = open.filter(|_| self.reach != Reach::Tail).map(|(stream, search)| {
+            let to_ns = search.target.map_or(0, |target| target.time_ns);
+            let from_ns = self.cursor.stream(stream).last.map(|last| last.time_ns);
+            (stream, Gap { from_ns, to_ns, reason: GapReason::Rotated })
+        });
+        lost.collect()
     }
 
     /// The first message of the response: two responses of different `tail` that begin with the
@@ -149,6 +162,10 @@ impl Resume {
                 if here == target {
                     state.search = None;
                     self.proven = true;
+                    if search.open {
+                        state.high_ns = state.high_ns.max(time_ns);
+                        return Verdict::New(here);
+                    }
                     return Verdict::Old;
                 }
                 return Verdict::Old;
@@ -173,13 +190,7 @@ impl Resume {
                 self.proven = true;
                 let reason = if self.reach == Reach::Rest { GapReason::Unreadable } else { GapReason::Rotated };
                 let gap = Gap { from_ns: self.cursor.last_time_ns(), to_ns: time_ns, reason };
-                // A stream that never had a finished line is found by reading the whole log.
-                let never_read = self.reach == Reach::Whole && search.target.is_none() && search.open;
-                if known && !search.open && !state.doubt || never_read {
-                    Verdict::New(here)
-                } else {
-                    Verdict::NewAfterGap(here, gap)
-                }
+                if known && !search.open && !state.doubt { Verdict::New(here) } else { Verdict::NewAfterGap(here, gap) }
             }
         }
     }
@@ -261,10 +272,20 @@ mod tests {
     #[test]
     fn an_unfinished_line_must_be_found_in_its_own_stream() {
         let mut at = cursor(Some((9, 1)), Some((2, 1)));
-        at.stderr.open = true;
+        at.stderr.open_at = Some(Position { time_ns: 7, ordinal: 1 });
         assert_eq!(read(at, Reach::Tail, &[(O, 8), (O, 9), (E, 10)]), None);
         let (new, gap) = read(at, Reach::Tail, &[(E, 1), (E, 2), (E, 7), (O, 9), (E, 7)]).unwrap();
         assert_eq!((new, gap), (vec![(E, 7, 1), (E, 7, 2)], None));
+        // At the end of the log, too, it is missing.
+        let mut resume = Resume::new(at, Reach::Tail, Order::File);
+        resume.message(O, 9);
+        assert!(resume.ended_unseen() && resume.lost().is_empty());
+        let mut resume = Resume::new(at, Reach::Whole, Order::File);
+        resume.message(O, 9);
+        let gap = Gap { from_ns: Some(2), to_ns: 7, reason: GapReason::Rotated };
+        assert_eq!(resume.lost(), [(E, gap)]);
+        // What comes before it may be beyond the tail.
+        assert_eq!(read(at, Reach::Tail, &[(O, 6), (E, 7), (O, 9), (E, 8)]).unwrap().0, [(E, 7, 1), (E, 8, 1)]);
     }
 
     #[test]

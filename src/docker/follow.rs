@@ -4,6 +4,7 @@
 //! cut anywhere: what is read again is old, and what cannot be proved to continue is asked for
 //! again with a longer tail.
 
+mod damage;
 mod outcome;
 mod probe;
 
@@ -61,6 +62,8 @@ pub(super) struct Follower<S> {
     pub seen: bool,
     /// The start that `complete` is about.
     pub run: (u64, String),
+    /// The latest message seen, and since when there is none after it.
+    newest: (Option<i64>, Instant),
 }
 
 impl<S: FrameSink> Follower<S> {
@@ -88,6 +91,7 @@ impl<S: FrameSink> Follower<S> {
             pause: FIRST_PAUSE,
             seen,
             run: (0, String::new()),
+            newest: (None, Instant::now()),
         }
     }
 
@@ -128,6 +132,11 @@ impl<S: FrameSink> Follower<S> {
                 }
             };
             if self.stop.is_cancelled() {
+                // What is held is whole, as far as anybody knows.
+                self.sink.settle();
+                if self.sink.deliver(Mark::Read).await.is_err() {
+                    debug!("the pipeline is closed");
+                }
                 return;
             }
             match result {
@@ -165,6 +174,10 @@ impl<S: FrameSink> Follower<S> {
             self.state(Reading::Polling, "");
             let began = Instant::now();
             self.catch_up(phase).await?;
+            if self.sink.patience().is_some_and(|patience| self.newest.1.elapsed() >= patience) {
+                self.sink.flush();
+                self.sink.deliver(Mark::Read).await?;
+            }
             // An engine that inflates compressed files for each poll is asked less often.
             let wait = self.poll_interval.max(began.elapsed() * 10);
             self.changed(Some(wait)).await;
@@ -221,12 +234,12 @@ impl<S: FrameSink> Follower<S> {
             if pause > 0 && self.changed(Some(Duration::from_millis(pause))).await {
                 return Ok(());
             }
-            let before = self.sink.cursor();
+            let before = self.sink.position();
             self.catch_up(phase).await?;
             if self.stop.is_cancelled() {
                 return Ok(());
             }
-            if self.sink.cursor() != before {
+            if self.sink.position() != before {
                 self.sink.deliver(Mark::Exited).await?;
             }
         }
@@ -241,7 +254,7 @@ impl<S: FrameSink> Follower<S> {
         let unread = !self.complete && (phase.starts > 0 || phase.details.started);
         if unread && self.catch_up(phase).await.is_err() && !(self.clean_end && phase.reliable) {
             self.sink.finish();
-            let from_ns = self.sink.cursor().last_time_ns();
+            let from_ns = self.sink.position().last_time_ns();
             warn!("removed before the end of its log was read");
             self.board.gap(GapReason::Removed);
             self.sink.gap(Gap { from_ns, to_ns: at_ns, reason: GapReason::Removed });
@@ -309,46 +322,11 @@ impl<S: FrameSink> Follower<S> {
         }
     }
 
-    /// The engine cannot read its own log between the cursor and the last `good` messages: finds
-    /// the longest tail that it can read, takes that and shows the gap before it. From then on
-    /// the container is polled: a follower would hang before the damage.
-    async fn skip_unreadable(&mut self, phase: &Phase, good: u32, last_ns: i64, bad: Tail) -> Result<(), Trouble> {
-        let mut low = good;
-        let mut high = match bad {
-            Tail::Last(messages) => messages,
-            Tail::All => LONGEST_TAIL,
-        };
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            let outcome = self.read(phase, Tail::Last(middle), Reach::Tail, Until::Now).await?;
-            // One that begins with the cursor's own message proves nothing, and lies before the damage.
-            let cursor = self.sink.cursor();
-            let is_last = |&(stream, time_ns): &_| cursor.stream(stream).last.is_some_and(|p| p.time_ns == time_ns);
-            match outcome.end {
-                End::Unproven if !outcome.first.as_ref().is_some_and(is_last) => low = middle,
-                // The cursor lies behind the damage already: nothing was skipped.
-                End::Clean if outcome.newest_ns >= Some(last_ns) => {
-                    self.poll_only = true;
-                    return Ok(());
-                }
-                End::Stopped => return Ok(()),
-                _ => high = middle,
-            }
-        }
-        warn!(messages = low, "the engine cannot read part of its log; going on behind it");
-        self.poll_only = true;
-        match self.read(phase, Tail::Last(low), Reach::Rest, Until::Now).await?.end {
-            End::Broken(text) => Err(Trouble::Broken(text)),
-            _ => Ok(()),
-        }
-    }
-
     /// Reads one response, from its first byte to its end, and delivers what is new in it.
     async fn read(&mut self, phase: &Phase, tail: Tail, reach: Reach, until: Until) -> Result<Outcome, Trouble> {
         let id = phase.details.container.id.clone();
         let order = if phase.reliable || until == Until::Now { Order::File } else { Order::Time };
-        self.sink.reset();
-        let mut resume = Resume::new(self.sink.cursor(), reach, order);
+        let mut resume = Resume::new(self.sink.position(), reach, order);
         let mut decoder = FrameDecoder::new(phase.details.framing);
         let mut outcome = Outcome { end: End::Clean, new: 0, newest_ns: None, first: None };
         let mut body = tokio::select! {
@@ -357,7 +335,10 @@ impl<S: FrameSink> Follower<S> {
         };
         let mut unproven = false;
         let mut leave_at: Option<Instant> = None;
+        let mut idle_since = Instant::now();
         loop {
+            // A record that lines may still join waits for them.
+            let flush_at = self.sink.patience().map(|patience| idle_since + patience);
             let sink = &mut self.sink;
             let board = &self.board;
             let mut take = |message: super::frames::Message<'_>| {
@@ -382,7 +363,8 @@ impl<S: FrameSink> Follower<S> {
                 outcome.new += 1;
                 sink.push(Frame { stream, position, bytes });
             };
-            let wait = leave_at.map_or(SILENCE, |at| at.saturating_duration_since(Instant::now()));
+            let wait_until = leave_at.unwrap_or_else(|| Instant::now() + SILENCE);
+            let wait = flush_at.unwrap_or(wait_until).min(wait_until).saturating_duration_since(Instant::now());
             let progress = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => {
@@ -403,20 +385,28 @@ impl<S: FrameSink> Follower<S> {
                 }
             };
             match progress {
+                Err(_elapsed) if flush_at.is_some_and(|at| at <= Instant::now()) => self.sink.flush(),
                 Err(_elapsed) if leave_at.is_some() => {
                     outcome.end = End::Stalled;
                     break;
                 }
                 Err(_elapsed) => {
                     if until == Until::Now
-                        || probe::went_on(&self.client, phase, outcome.newest_ns.max(self.sink.cursor().last_time_ns()))
-                            .await
+                        || probe::went_on(
+                            &self.client,
+                            phase,
+                            outcome.newest_ns.max(self.sink.position().last_time_ns()),
+                        )
+                        .await
                     {
                         outcome.end = End::Stalled;
                         break;
                     }
                 }
-                Ok(Ok(Progress::More)) => leave_at = leave_at.map(|_| Instant::now() + LONGEST_PAUSE),
+                Ok(Ok(Progress::More)) => {
+                    idle_since = Instant::now();
+                    leave_at = leave_at.map(|_| idle_since + LONGEST_PAUSE);
+                }
                 Ok(Ok(Progress::End)) => {
                     if let Err(error) = decoder.finish(&mut take) {
                         outcome.end = End::Broken(error.to_string());
@@ -441,8 +431,17 @@ impl<S: FrameSink> Follower<S> {
             }
         }
         outcome.first = resume.first();
-        if until == Until::Now && matches!(outcome.end, End::Clean) && resume.ended_unseen() {
-            outcome.end = End::Unseen;
+        if self.newest.0 != outcome.newest_ns {
+            self.newest = (outcome.newest_ns, Instant::now());
+        }
+        if until == Until::Now && matches!(outcome.end, End::Clean) {
+            if resume.ended_unseen() {
+                outcome.end = End::Unseen;
+            }
+            for (stream, gap) in resume.lost() {
+                self.board.gap(gap.reason);
+                self.sink.lost(stream, gap);
+            }
         }
         if unproven {
             outcome.end = End::Unproven;
@@ -453,8 +452,7 @@ impl<S: FrameSink> Follower<S> {
 
     /// Nothing of the container was read yet.
     fn is_fresh(&self) -> bool {
-        let cursor = self.sink.cursor();
-        cursor.last_time_ns().is_none() && !cursor.stdout.open && !cursor.stderr.open
+        self.sink.position().is_fresh()
     }
 
     fn next_pause(&mut self) -> Duration {

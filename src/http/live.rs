@@ -10,8 +10,9 @@ use futures_util::{Stream, StreamExt, stream};
 
 use super::Handles;
 use super::error::ApiError;
-use super::logs::{Given, RecordJson};
+use super::logs::Given;
 use crate::live::Heard;
+use crate::record::{Record, Shown};
 
 /// Proxies close connections that are silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -42,13 +43,16 @@ pub(super) async fn live(
 
 fn events(heard: Heard) -> Vec<Event> {
     match heard {
-        Heard::Records(records) => records
-            .iter()
-            .filter_map(|record| {
-                Event::default().event("record").id(record.id().to_string()).json_data(RecordJson::from(record)).ok()
-            })
-            .collect(),
+        Heard::Records(records) => shown("record", &records),
+        Heard::Open(records) => shown("open", &records),
         Heard::Lagged(batches) => vec![Event::default().event("lagged").data(format!("{{\"batches\":{batches}}}"))],
         Heard::Closed => vec![Event::default().event("bye").data("{}")],
     }
+}
+
+fn shown(event: &str, records: &[Record]) -> Vec<Event> {
+    let event = |record: &Record| {
+        Event::default().event(event).id(record.id().to_string()).json_data(Shown::whole(record)).ok()
+    };
+    records.iter().filter_map(event).collect()
 }

@@ -1,6 +1,5 @@
 //! `GET /api/v1/logs`: a query string → a page of records as JSON.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use axum::Json;
@@ -14,63 +13,15 @@ use super::Handles;
 use super::error::ApiError;
 use crate::config::duration;
 use crate::query::Query;
-use crate::record::{Fields, Record, RecordId, time_text};
+use crate::record::{RecordId, Shown};
 use crate::store::{Order, Page, SearchRequest};
 
 const DEFAULT_LIMIT: u64 = 100;
 const TIME_FORM: &str = "expected RFC 3339 such as 2026-11-21T03:59:26Z, now, or a time ago such as -15m";
 
-/// A record as the API shows it.
-#[derive(Debug, Serialize)]
-pub(super) struct RecordJson<'a> {
-    id: String,
-    time: String,
-    container: &'a str,
-    container_id: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    project: &'a str,
-    service: &'a str,
-    #[serde(skip_serializing_if = "is_zero")]
-    number: u32,
-    stream: &'static str,
-    kind: &'static str,
-    level: &'static str,
-    line: &'a str,
-    #[serde(skip_serializing_if = "Fields::is_empty")]
-    fields: Cow<'a, Fields>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    truncated: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-impl<'a> From<&'a Record> for RecordJson<'a> {
-    fn from(record: &'a Record) -> Self {
-        let container = &*record.container;
-        Self {
-            id: record.id().to_string(),
-            time: time_text(record.time_ns()),
-            container: &container.name,
-            container_id: container.id.as_str(),
-            project: &container.project,
-            service: &container.service,
-            number: container.number,
-            stream: record.stream.as_str(),
-            kind: record.kind.as_str(),
-            level: record.level.as_str(),
-            line: &record.raw,
-            fields: Cow::Borrowed(&record.fields),
-            truncated: record.truncated,
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct PageJson<'a> {
-    records: Vec<RecordJson<'a>>,
+    records: Vec<Shown<'a>>,
     next_cursor: Option<String>,
     partial: bool,
 }
@@ -79,7 +30,7 @@ impl<'a> From<&'a Page> for PageJson<'a> {
     fn from(page: &'a Page) -> Self {
         let goes_on = page.has_more || page.is_partial;
         Self {
-            records: page.records.iter().map(RecordJson::from).collect(),
+            records: page.records.iter().map(Shown::whole).collect(),
             next_cursor: page.records.last().filter(|_| goes_on).map(|record| record.id().to_string()),
             partial: page.is_partial,
         }

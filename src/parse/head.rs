@@ -1,11 +1,72 @@
-//! The head of a plain line: from where words stand before the message to a level.
+//! The head of a plain line: from where words stand before the message to a level, and to what it
+//! says behind it.
 //!
 //! A line begins with a preamble: times, process ids, brackets, dashes. A level counts in it where
 //! it stands as levels do (`[warn]`, `WARN`, `warn:`, `| warn |`), and no longer once the sentence
 //! has begun, since words in a message, a path or quotes say nothing of the line.
 
+use super::draft::Draft;
 use super::level::{of_letter, of_name};
+use super::time;
+use super::trace::is_exception;
 use crate::record::Level;
+
+/// A line that begins with a level in no arrangement that has a reader of its own.
+pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
+    let (level, at) = found(draft.head)?;
+    let head = draft.head;
+    draft.level = Some(level);
+    let in_bracket = || time::leading(head.strip_prefix('[')?, draft.time_ns);
+    let mut stamp = draft.lead.or_else(in_bracket);
+    let said = &head[..at];
+    // The name of an error is the beginning of what the line says.
+    let name = said.trim_end_matches(':').rsplit([' ', '\t']).next().unwrap_or_default();
+    let is_error = matches!(name, "Error" | "panic")
+        || said.starts_with("fatal error")
+        || is_exception(name) && of_name(name).is_none();
+    // So is the name of a program before its level.
+    let is_named = said.split(' ').next().is_some_and(|word| {
+        word.len() < said.len()
+            && word.ends_with(':')
+            && of_name(word.trim_end_matches(':')).is_none()
+            && stamp.is_none()
+    });
+    if is_error || is_named {
+        draft.format = Some("text");
+        draft.log_time(stamp);
+        draft.message = Some(draft.behind_time().unwrap_or(head).trim_start());
+        return Some(());
+    }
+    let mut rest = head[at..].trim_start_matches([':', '|', ']', ')', ' ', '\t']);
+    rest = rest.strip_prefix("- ").unwrap_or(rest);
+    if stamp.is_none()
+        && let Some(time) = time::leading(rest, draft.time_ns)
+    {
+        stamp = Some(time);
+        rest = rest[time.len..].trim_start_matches([']', ':', ' ', '\t']);
+        rest = rest.strip_prefix("- ").unwrap_or(rest);
+    }
+    draft.log_time(stamp);
+    // Elixir's metadata stands before the level, alembic's logger behind it.
+    if let Some((_, id)) = said.split_once("request_id=") {
+        draft.text_field("request_id", id.split(' ').next().unwrap_or_default());
+    }
+    if let Some((name, message)) =
+        rest.strip_prefix('[').and_then(|rest| rest.split_once("] ")).filter(|(name, _)| is_dotted(name))
+    {
+        draft.logger(name);
+        rest = message;
+    }
+    draft.message = Some(rest);
+    Some(())
+}
+
+/// `alembic.runtime.migration`
+fn is_dotted(name: &str) -> bool {
+    name.contains('.')
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
+}
 
 /// The level of lines that are the beginning of a crash.
 pub(super) fn failure(line: &str) -> Option<Level> {
@@ -14,15 +75,25 @@ pub(super) fn failure(line: &str) -> Option<Level> {
     if begins(&["panic: ", "fatal error: "]) {
         return Some(Level::Fatal);
     }
-    let crashed = begins(&["Traceback (most recent call last):", "Uncaught ", "Unhandled ", "Exception in thread "])
+    // Next.js marks its lines.
+    if line.trim_start().starts_with('⚠') {
+        return Some(Level::Warn);
+    }
+    // What a shell or the kernel says of a process that was ended.
+    let ended = line == "Killed"
+        || begins(&["Segmentation fault", "Aborted (core dumped)", "Bus error", "Illegal instruction"]);
+    let crashed = ended
+        || line.contains("Out of memory: Killed process")
+        || begins(&["Traceback (most recent call last):", "Uncaught ", "Unhandled ", "Exception in thread "])
         || (line.starts_with("thread '") && line.contains(" panicked at"));
     crashed.then_some(Level::Error)
 }
 
-/// The level by the line's preamble; unknown where none stands there.
-pub(super) fn level(line: &str) -> Level {
+/// The level by the line's preamble, and where the words that say it end; none where none stands
+/// there.
+fn found(line: &str) -> Option<(Level, usize)> {
     if let Some(level) = lettered(line) {
-        return level;
+        return Some((level, line.find(' ').unwrap_or(line.len())));
     }
     let mut walk = Walk { rest: line, before: Before::Nothing, words: 0, sentence: 0 };
     // More would be a sentence; a preamble has never been seen so long.
@@ -32,12 +103,14 @@ pub(super) fn level(line: &str) -> Level {
             Step::On => {}
             Step::Found(level) => {
                 let found = &before[..before.len() - walk.rest.len()];
-                return walk.unless_contradicted(level, found);
+                let end = line.len() - walk.rest.len();
+                return Some((walk.unless_contradicted(level, found), end))
+                    .filter(|(level, _)| *level != Level::Unknown);
             }
             Step::End => break,
         }
     }
-    Level::Unknown
+    None
 }
 
 /// Headers in which one sign is the level.
@@ -47,10 +120,10 @@ fn lettered(line: &str) -> Option<Level> {
     let starts_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
     match first.as_bytes() {
         // Ruby: `I, [2024-06-26T17:00:04.497736 #126554]  INFO -- : …`
-        [b'A'..=b'Z', b','] if rest.starts_with('[') => of_letter(&first[..1]),
-        // klog and glog: `E0806 14:55:55.980915       1 fsHandler.go:121] …`
+        [b'A'..=b'Z', b','] if rest.starts_with('[') && rest.contains(']') => of_letter(&first[..1]),
+        // CockroachDB's: `I240101 12:00:00.000000 1 file.go:1 …`
         [b'A'..=b'Z', digits @ ..]
-            if digits.len() >= 4 && digits.iter().all(u8::is_ascii_digit) && starts_with_digit(rest) =>
+            if digits.len() == 6 && digits.iter().all(u8::is_ascii_digit) && starts_with_digit(rest) =>
         {
             of_letter(&first[..1])
         }
@@ -106,7 +179,7 @@ impl Walk<'_> {
             [b'|', ..] => self.skip(1, Before::Pipe),
             [b'[', ..] => self.group(']', bracketed),
             [b'(', ..] => self.group(')', of_letter),
-            [b'<', ..] => self.group('>', |_| None),
+            [b'<', ..] => self.group('>', of_name),
             _ => self.word(),
         }
     }
@@ -163,7 +236,7 @@ impl Walk<'_> {
         let namespaced = || Some(more).filter(|_| self.words == 1 && !name.contains('/'));
         of_name(name)
             .or_else(|| of_header_name(name).filter(|_| is_upper(name)))
-            .or_else(|| is_exception(name).then_some(Level::Error))
+            .or_else(|| is_exception(name).then(|| if name.ends_with("Warning") { Level::Warn } else { Level::Error }))
             .or_else(|| dotted().and_then(of_name))
             .or_else(|| namespaced().and_then(of_name))
     }
@@ -220,13 +293,6 @@ fn is_upper(word: &str) -> bool {
     word.len() >= 3 && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// `ValueError`, `java.lang.NullPointerException`
-fn is_exception(name: &str) -> bool {
-    (name.ends_with("Error") || name.ends_with("Exception"))
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$'))
-}
-
 /// Whether the word can stand before a level without being a sentence's: numbers and times, names
 /// of days, months and zones.
 fn is_preamble(word: &str, words: usize) -> bool {
@@ -246,7 +312,8 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, expected: Level) {
-        assert_eq!(failure(line).unwrap_or_else(|| level(line)), expected, "{line:?}");
+        let found = failure(line).or_else(|| found(line).map(|(level, _)| level));
+        assert_eq!(found.unwrap_or_default(), expected, "{line:?}");
     }
 
     #[test]

@@ -9,63 +9,101 @@ use std::fmt::{self, Write};
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::record::{FieldValue, Fields};
-
-/// The most fields of a line; what comes after them is left out.
-const MAX_FIELDS: usize = 256;
-
-/// The longest dotted name, in bytes. A field with a longer one is left out, else a line with one
-/// huge key over many small ones would grow by the number of its fields.
-const MAX_NAME_BYTES: usize = 512;
+use super::draft::Draft;
+use super::keys;
+use super::scan::quoted;
+use crate::record::{FieldValue, FieldsBuilder};
 
 /// The depth at which an object is kept as its text.
 const MAX_DEPTH: usize = 64;
 
-/// The fields of a line that is a JSON object: dotted names, arrays and what lies too deep as
-/// compact JSON. Of two values of one name, the last one counts.
-pub(super) fn fields(raw: &str) -> Option<Fields> {
-    let text = raw.trim();
-    if !(text.starts_with('{') && text.ends_with('}')) {
+/// A record that is a JSON object, or the beginning of one that was cut off.
+pub(super) fn line(draft: &mut Draft<'_>) -> Option<()> {
+    let text = draft.text.trim_start();
+    if !text.starts_with('{') {
         return None;
     }
-    let mut flat = Flat { fields: Fields::new(), name: String::new(), depth: 0 };
+    let is_whole = match read(text, &mut draft.fields) {
+        Ok(()) => true,
+        // What was read before the end is worth as much as it was.
+        Err(error) if error.is_eof() && text.as_bytes()[1..].trim_ascii_start().starts_with(b"\"") => false,
+        Err(_) => return None,
+    };
+    draft.is_structured = true;
+    if draft.fields.so_far().get("c").is_some() && draft.fields.so_far().get("t.$date").is_some() {
+        draft.format = Some("mongodb");
+    }
+    keys::interpret(draft);
+    if !is_whole && draft.level.is_none() {
+        draft.level = cut_level(text);
+    }
+    // The lines of a pretty object are its own.
+    draft.rest = "";
+    draft.message = Some("");
+    Some(())
+}
+
+/// Adds the fields of a text that is a JSON object: dotted names, arrays and what lies too deep as
+/// compact JSON. Of two values of one name, the last one counts.
+pub(super) fn flatten(text: &str, fields: &mut FieldsBuilder<'_>) -> Option<()> {
+    let before = fields.so_far().len();
+    let result = read(text, fields);
+    if result.is_err() {
+        fields.truncate(before);
+    }
+    result.ok()
+}
+
+fn read(text: &str, fields: &mut FieldsBuilder<'_>) -> serde_json::Result<()> {
+    let mut flat = Flat { fields, name: String::new(), top: None, depth: 0 };
     let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(&mut flat).and_then(|()| json.end()).ok()?;
-    Some(flat.fields)
+    json.deserialize_map(&mut flat)?;
+    json.end()
+}
+
+/// The level in an object that was cut off within it.
+fn cut_level(line: &str) -> Option<crate::record::Level> {
+    let mut rest = line;
+    loop {
+        let (name, after) = quoted(&rest[rest.find('"')? + 1..])?;
+        rest = after;
+        let Some(value) = after.trim_start().strip_prefix(':') else { continue };
+        if keys::is_level(name) {
+            let value = value.trim_start().trim_start_matches('"');
+            let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
+            if let Some(level) = super::level::of_value(&value[..end]) {
+                return Some(level);
+            }
+        }
+    }
 }
 
 /// Puts the value at the current name into the fields.
-struct Flat {
-    fields: Fields,
+struct Flat<'f, 'a, 'de> {
+    fields: &'f mut FieldsBuilder<'a>,
     /// The dotted name of the value that is being read; empty for the whole line.
     name: String,
+    /// The same where it stands in the line: the name of a value that is not nested.
+    top: Option<&'de str>,
     /// How many objects are open.
     depth: usize,
 }
 
-impl Flat {
-    fn insert(&mut self, value: FieldValue) {
-        if let Some(known) = self.fields.get_mut(&self.name) {
-            *known = value;
-        } else if self.fields.len() < MAX_FIELDS && self.name.len() <= MAX_NAME_BYTES {
-            self.fields.insert(self.name.clone(), value);
-        }
-    }
-
-    fn insert_text(&mut self, text: impl Into<String>) {
-        self.insert(FieldValue::Text(text.into()));
+impl Flat<'_, '_, '_> {
+    fn insert(&mut self, value: FieldValue<'_>) {
+        self.fields.set(self.top.unwrap_or(&self.name), value);
     }
 
     /// Inserts the JSON text that `write` makes.
     fn insert_json<E>(&mut self, write: impl FnOnce(Text<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut text = String::new();
         write(Text(&mut text))?;
-        self.insert_text(text);
+        self.insert(FieldValue::Text(&text));
         Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Flat {
+impl<'de> DeserializeSeed<'de> for &mut Flat<'_, '_, 'de> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -73,7 +111,7 @@ impl<'de> DeserializeSeed<'de> for &mut Flat {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Flat {
+impl<'de> Visitor<'de> for &mut Flat<'_, '_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,7 +131,7 @@ impl<'de> Visitor<'de> for &mut Flat {
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.insert(FieldValue::Integer(value)),
-            Err(_) => self.insert_text(value.to_string()),
+            Err(_) => self.insert(FieldValue::Text(&value.to_string())),
         }
         Ok(())
     }
@@ -104,12 +142,17 @@ impl<'de> Visitor<'de> for &mut Flat {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.insert_text(value);
+        self.insert(FieldValue::Text(value));
         Ok(())
     }
 
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<(), E> {
+        self.insert(FieldValue::Text(value));
+        Ok(())
+    }
+
+    /// What is null has no value.
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.insert_text("null");
         Ok(())
     }
 
@@ -123,42 +166,50 @@ impl<'de> Visitor<'de> for &mut Flat {
         }
         self.depth += 1;
         let outer = self.name.len();
-        while entries.next_key_seed(Key { name: &mut self.name, dot: outer > 0 })?.is_some() {
+        while let Some(key) = entries.next_key_seed(Key { name: &mut self.name, dot: outer > 0 })? {
+            self.top = key;
             entries.next_value_seed(&mut *self)?;
             self.name.truncate(outer);
         }
+        self.top = None;
         self.depth -= 1;
         Ok(())
     }
 }
 
-/// Appends a key to a dotted name.
+/// Appends a key to a dotted name; answers it where it stands in the line and is the whole name.
 struct Key<'a> {
     name: &'a mut String,
     dot: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = ();
+    type Value = Option<&'de str>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Key<'_> {
-    type Value = ();
+impl<'de> Visitor<'de> for Key<'_> {
+    type Value = Option<&'de str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<(), E> {
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
         if self.dot {
             self.name.push('.');
         }
         self.name.push_str(key);
-        Ok(())
+        Ok(None)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Self::Value, E> {
+        let is_top = !self.dot;
+        self.visit_str::<E>(key)?;
+        Ok(Some(key).filter(|_| is_top))
     }
 }
 
@@ -250,15 +301,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::record::{Fields, MAX_FIELDS, MAX_NAME_BYTES};
 
-    #[track_caller]
-    fn check(raw: &str, expected: &[(&str, FieldValue)]) {
-        let expected = expected.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        assert_eq!(fields(raw), Some(expected.collect()), "{raw}");
+    fn fields(raw: &str) -> Option<Fields> {
+        let mut builder = FieldsBuilder::new(raw);
+        flatten(raw.trim(), &mut builder)?;
+        Some(builder.finish())
     }
 
-    fn text(text: &str) -> FieldValue {
-        FieldValue::Text(text.into())
+    #[track_caller]
+    fn check(raw: &str, expected: &[(&str, FieldValue<'_>)]) {
+        let fields = fields(raw).unwrap_or_else(|| panic!("{raw} is no object"));
+        assert_eq!(fields.of(raw).iter().collect::<Vec<_>>(), expected, "{raw}");
+    }
+
+    fn text(text: &str) -> FieldValue<'_> {
+        FieldValue::Text(text)
     }
 
     #[test]
@@ -266,7 +324,7 @@ mod tests {
         use FieldValue::{Bool, Float, Integer};
         check("{}", &[]);
         check(" {\"a\":{}}\r", &[]);
-        check(r#"{"a":"b","c":true,"n":null}"#, &[("a", text("b")), ("c", Bool(true)), ("n", text("null"))]);
+        check(r#"{"a":"b","c":true,"n":null}"#, &[("a", text("b")), ("c", Bool(true))]);
         check(r#"{"a":{"b":{"c":1},"d":2}}"#, &[("a.b.c", Integer(1)), ("a.d", Integer(2))]);
         check(r#"{"a":[1, {"b" : "\n"}, [], {}]}"#, &[("a", text(r#"[1,{"b":"\n"},[],{}]"#))]);
         check(r#"{"z":[{"b":1,"a":null}]}"#, &[("z", text(r#"[{"b":1,"a":null}]"#))]);
@@ -310,11 +368,12 @@ mod tests {
     #[test]
     fn fields_have_a_limit_and_known_ones_still_change() {
         let entries: Vec<String> = (0..300).map(|n| format!("\"k{n}\":{n}")).collect();
-        let fields = fields(&format!("{{{},\"k7\":\"last\"}}", entries.join(","))).unwrap();
-        assert_eq!(fields.len(), MAX_FIELDS);
-        assert_eq!(fields["k7"], text("last"));
-        assert_eq!(fields["k255"], FieldValue::Integer(255));
-        assert!(!fields.contains_key("k256"));
+        let raw = format!("{{{},\"k7\":\"last\"}}", entries.join(","));
+        let fields = fields(&raw).unwrap();
+        assert_eq!((fields.len(), fields.left_out()), (MAX_FIELDS, 300 - MAX_FIELDS as u32));
+        assert_eq!(fields.of(&raw).get("k7"), Some(text("last")));
+        assert_eq!(fields.of(&raw).get("k255"), Some(FieldValue::Integer(255)));
+        assert_eq!(fields.of(&raw).get("k256"), None);
     }
 
     #[test]
@@ -361,24 +420,32 @@ mod tests {
     }
 
     /// The fields by way of a tree.
-    fn flatten(name: &str, value: &serde_json::Value, fields: &mut Fields) {
+    fn tree(name: &str, value: &serde_json::Value, fields: &mut FieldsBuilder<'_>) {
+        let own;
         let leaf = match value {
             serde_json::Value::Object(entries) => {
                 for (key, value) in entries {
-                    flatten(&if name.is_empty() { key.clone() } else { format!("{name}.{key}") }, value, fields);
+                    tree(&if name.is_empty() { key.clone() } else { format!("{name}.{key}") }, value, fields);
                 }
                 return;
             }
+            serde_json::Value::Null => return,
             serde_json::Value::Bool(value) => FieldValue::Bool(*value),
             serde_json::Value::String(value) => text(value),
             serde_json::Value::Number(value) => match (value.as_i64(), value.as_u64(), value.as_f64()) {
                 (Some(value), ..) => FieldValue::Integer(value),
-                (_, Some(value), _) => text(&value.to_string()),
+                (_, Some(value), _) => {
+                    own = value.to_string();
+                    text(&own)
+                }
                 (.., value) => FieldValue::Float(value.unwrap()),
             },
-            other => text(&other.to_string()),
+            other @ serde_json::Value::Array(_) => {
+                own = other.to_string();
+                text(&own)
+            }
         };
-        fields.insert(name.to_owned(), leaf);
+        fields.set(name, leaf);
     }
 
     proptest! {
@@ -386,9 +453,11 @@ mod tests {
         fn fields_are_those_of_the_tree(value in prop::collection::hash_map("[a-c]", value(), 0..4), pretty: bool) {
             let value = serde_json::Value::Object(value.into_iter().collect());
             let raw = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { value.to_string() };
-            let mut expected = Fields::new();
-            flatten("", &value, &mut expected);
-            prop_assert_eq!(fields(&raw), Some(expected));
+            let mut expected = FieldsBuilder::new("");
+            tree("", &value, &mut expected);
+            let expected = expected.finish();
+            let fields = fields(&raw).unwrap();
+            prop_assert_eq!(fields.of(&raw).iter().collect::<Vec<_>>(), expected.of("").iter().collect::<Vec<_>>());
         }
 
         #[test]

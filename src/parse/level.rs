@@ -1,229 +1,9 @@
-//! How bad a line is: from its fields, else from its text, to a level. A careful guess: a field
-//! beats a position, a position beats a word, and what nothing says is unknown.
+//! How bad it is: from what programs call it, as a name, a number or a status, to a level.
 
-use crate::record::{FieldValue, Fields, Level};
-use crate::text;
+use crate::record::Level;
 
-use super::head;
-
-/// The names of a level's field, the more telling ones first; compared in any case.
-const KEYS: [&str; 11] = [
-    "level",
-    "severity",
-    "log.level",
-    "levelname",
-    "level_name",
-    "@l",
-    "lvl",
-    "loglevel",
-    "log_level",
-    "severity_text",
-    "priority",
-];
-
-/// The names of a response's status, and of the method that stands beside it in a record of an
-/// HTTP access.
-const STATUS_KEYS: [&str; 6] =
-    ["status", "status_code", "statusCode", "res.statusCode", "DownstreamStatus", "http.response.status_code"];
-const METHOD_KEYS: [&str; 7] =
-    ["method", "req.method", "request.method", "request_method", "RequestMethod", "http.method", "http.request.method"];
-
-/// Where a level stands, it stands early: no more of a line is looked at.
-const MAX_TEXT_BYTES: usize = 4096;
-
-/// The level of a line with these fields.
-pub(super) fn guess(raw: &str, fields: &Fields) -> Level {
-    if !fields.is_empty() {
-        return of_fields(fields);
-    }
-    let text = &raw[..raw.floor_char_boundary(MAX_TEXT_BYTES)];
-    let line = text.trim_start().lines().next().unwrap_or_default();
-    of_line(&text::without_escapes(line))
-}
-
-fn of_fields(fields: &Fields) -> Level {
-    let mut best: Option<((bool, usize), Level)> = None;
-    for (name, value) in fields {
-        let Some(rank) = key_rank(name) else { continue };
-        let (is_number, level) = match value {
-            FieldValue::Integer(number) => (true, of_number(*number)),
-            FieldValue::Text(text) => match of_name(text) {
-                Some(level) => (false, Some(level)),
-                None => (true, text.parse().ok().and_then(of_number)),
-            },
-            FieldValue::Bool(_) | FieldValue::Float(_) => continue,
-        };
-        // A text says more than a number, whose scale has to be guessed.
-        let place = (is_number, rank);
-        if let Some(level) = level
-            && best.is_none_or(|(other, _)| place < other)
-        {
-            best = Some((place, level));
-        }
-    }
-    let level = best.map_or_else(|| of_known_shapes(fields), |(_, level)| level);
-    // pino-http and others log a failed request as information; a good one stays debug.
-    match of_access_fields(fields) {
-        Some(status) if status > Level::Info || level == Level::Unknown => level.max(status),
-        _ => level,
-    }
-}
-
-/// The level of shapes whose keys say nothing on their own.
-fn of_known_shapes(fields: &Fields) -> Level {
-    let text = |name: &str| match fields.get(name) {
-        Some(FieldValue::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    match text("s") {
-        // MongoDB: severity and component; D1 to D5 are shades of debug.
-        Some(severity) if text("c").is_some() => {
-            let letter = severity.trim_end_matches(|c: char| c.is_ascii_digit());
-            of_letter(letter).unwrap_or_default()
-        }
-        // Serilog's compact form leaves out `@l` where it is information.
-        _ if fields.contains_key("@t") && (fields.contains_key("@mt") || fields.contains_key("@m")) => Level::Info,
-        _ => Level::Unknown,
-    }
-}
-
-fn of_access_fields(fields: &Fields) -> Option<Level> {
-    METHOD_KEYS.iter().find_map(|key| fields.get(*key))?;
-    STATUS_KEYS.iter().find_map(|key| match fields.get(*key)? {
-        FieldValue::Integer(status) => of_status(*status),
-        FieldValue::Text(status) => of_status(status.parse().ok()?),
-        FieldValue::Bool(_) | FieldValue::Float(_) => None,
-    })
-}
-
-fn of_line(line: &str) -> Level {
-    let structured = match line.as_bytes() {
-        // An object that was cut off, else it would have fields.
-        [b'{', ..] => return of_cut_json(line).unwrap_or_default(),
-        [b'<', b'0'..=b'9', ..] => of_syslog_priority(line),
-        _ => of_access_line(line).or_else(|| of_logfmt(line)),
-    };
-    structured.or_else(|| head::failure(line)).unwrap_or_else(|| head::level(line))
-}
-
-/// RFC 5424's `<priority>`: eight times the facility, and the severity.
-fn of_syslog_priority(line: &str) -> Option<Level> {
-    let (priority, _) = line.strip_prefix('<')?.split_once('>')?;
-    let priority: i64 = priority.parse().ok().filter(|priority| *priority < 192)?;
-    of_number(priority % 8)
-}
-
-fn of_cut_json(line: &str) -> Option<Level> {
-    let mut rest = line;
-    loop {
-        let (name, after) = quoted(&rest[rest.find('"')? + 1..])?;
-        rest = after;
-        let Some(value) = after.trim_start().strip_prefix(':') else { continue };
-        if key_rank(name).is_some() {
-            let value = value.trim_start().trim_start_matches('"');
-            let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
-            if let Some(level) = of_value(&value[..end]) {
-                return Some(level);
-            }
-        }
-    }
-}
-
-/// `key=value key="some words"`, and only where the line begins so: a `level=debug` within a
-/// sentence is what the sentence is about.
-fn of_logfmt(line: &str) -> Option<Level> {
-    let mut rest = line;
-    let mut is_first = true;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| c == '=' || c == '"' || c.is_whitespace()).unwrap_or(rest.len());
-        let (key, after) = rest.split_at(end);
-        let value = after.strip_prefix('=').filter(|_| !key.is_empty());
-        if is_first && (value.is_none() || !key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '@' || c == '_'))
-        {
-            return None;
-        }
-        is_first = false;
-        let word = value.unwrap_or(after);
-        let (value, after) = match word.strip_prefix('"') {
-            Some(text) => quoted(text)?,
-            None => word.split_at(word.find(char::is_whitespace).unwrap_or(word.len())),
-        };
-        if key_rank(key).is_some()
-            && let Some(level) = of_value(value)
-        {
-            return Some(level);
-        }
-        rest = after.trim_start();
-    }
-    None
-}
-
-/// Splits behind the quote that ends the text.
-fn quoted(text: &str) -> Option<(&str, &str)> {
-    let mut from = 0;
-    loop {
-        let at = from + memchr::memchr2(b'"', b'\\', text.as_bytes().get(from..)?)?;
-        if text.as_bytes()[at] == b'"' {
-            return Some((&text[..at], &text[at + 1..]));
-        }
-        from = at + 2;
-    }
-}
-
-/// A record of an HTTP access, by its status: the combined format and what contains its request
-/// and status, `GET /path 200 …`, and the columns of Go's Gin and Fiber.
-fn of_access_line(line: &str) -> Option<Level> {
-    of_request(line).or_else(|| of_bare_request(line)).or_else(|| of_columns(line))
-}
-
-/// `… "GET /path HTTP/1.1" 200 …`
-fn of_request(line: &str) -> Option<Level> {
-    let mut rest = line;
-    loop {
-        let (_, after) = rest.split_once('"')?;
-        rest = after;
-        if !begins_with_method(after) {
-            continue;
-        }
-        let (request, status) = quoted(after)?;
-        let (_, version) = request.rsplit_once(' ')?;
-        if version.starts_with("HTTP/") && status.starts_with(' ') {
-            return status_word(status.trim_start());
-        }
-    }
-}
-
-/// `GET /path 200 …`, of morgan and Next.js.
-fn of_bare_request(line: &str) -> Option<Level> {
-    if !begins_with_method(line) {
-        return None;
-    }
-    let (path, status) = line.split_once(' ')?.1.split_once(' ')?;
-    path.starts_with(['/', 'h']).then(|| status_word(status))?
-}
-
-/// `… | 200 | 1.2ms | 10.0.0.1 | GET /path`
-fn of_columns(line: &str) -> Option<Level> {
-    let mut columns = line.split('|').map(str::trim).skip(1);
-    let level =
-        columns.by_ref().take(2).find_map(|column| if column.len() == 3 { status_word(column) } else { None })?;
-    columns.any(begins_with_method).then_some(level)
-}
-
-fn begins_with_method(text: &str) -> bool {
-    const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
-    let end = text.bytes().take(8).take_while(u8::is_ascii_uppercase).count();
-    let after = text.as_bytes().get(end);
-    after.is_none_or(|byte| *byte == b' ') && METHODS.contains(&&text[..end])
-}
-
-/// The level of a status that is the first word of the text.
-fn status_word(text: &str) -> Option<Level> {
-    let status = text.split([' ', '\t']).next().filter(|status| status.len() == 3)?;
-    of_status(status.parse().ok()?)
-}
-
-fn of_status(status: i64) -> Option<Level> {
+/// The level of a request that was answered so.
+pub(super) fn of_status(status: i64) -> Option<Level> {
     match status {
         100..=399 => Some(Level::Info),
         400..=499 => Some(Level::Warn),
@@ -232,17 +12,14 @@ fn of_status(status: i64) -> Option<Level> {
     }
 }
 
-fn key_rank(name: &str) -> Option<usize> {
-    KEYS.iter().position(|key| key.eq_ignore_ascii_case(name))
-}
-
-fn of_value(value: &str) -> Option<Level> {
+/// The level of a text that is its name or its number.
+pub(super) fn of_value(value: &str) -> Option<Level> {
     of_name(value).or_else(|| of_number(value.parse().ok()?))
 }
 
 /// The level of a number, on the scale that it belongs to: syslog's and GELF's 0 to 7, pino's and
 /// bunyan's 10 to 60, monolog's 100 to 600.
-fn of_number(number: i64) -> Option<Level> {
+pub(super) fn of_number(number: i64) -> Option<Level> {
     match number {
         0..=2 | 60..=69 | 500..=600 => Some(Level::Fatal),
         3 | 50..=59 | 400..=499 => Some(Level::Error),
@@ -260,15 +37,21 @@ pub(super) fn of_name(name: &str) -> Option<Level> {
     let lower = lower.get_mut(..name.len())?;
     lower.copy_from_slice(name.as_bytes());
     lower.make_ascii_lowercase();
+    // Go's slog counts from its four: `ERROR+2`, `DEBUG-4`.
+    if let Some(at) = lower.iter().position(|byte| matches!(byte, b'+' | b'-')) {
+        let is_offset = at > 0 && at + 1 < lower.len() && lower[at + 1..].iter().all(u8::is_ascii_digit);
+        let level = of_name(name.get(..at).filter(|_| is_offset)?)?;
+        return Some(if level == Level::Debug && lower[at] == b'-' { Level::Trace } else { level });
+    }
     match &*lower {
-        b"trace" | b"trce" | b"trc" | b"finest" | b"finer" | b"silly" | b"verbose" => Some(Level::Trace),
+        b"trace" | b"trce" | b"trc" | b"finest" | b"finer" | b"silly" => Some(Level::Trace),
+        // Below debug for some, above it for those who write it so.
+        b"verbose" => Some(if name == "verbose" { Level::Debug } else { Level::Trace }),
         b"debug" | b"dbug" | b"dbg" | b"fine" => Some(Level::Debug),
         b"info" | b"inf" | b"information" | b"informational" | b"notice" | b"success" => Some(Level::Info),
         b"warn" | b"warning" | b"wrn" => Some(Level::Warn),
-        b"error" | b"err" | b"eror" | b"severe" | b"fail" => Some(Level::Error),
-        b"fatal" | b"ftl" | b"crit" | b"critical" | b"emerg" | b"emergency" | b"alert" | b"panic" | b"dpanic" => {
-            Some(Level::Fatal)
-        }
+        b"error" | b"err" | b"eror" | b"severe" | b"fail" | b"dpanic" => Some(Level::Error),
+        b"fatal" | b"ftl" | b"crit" | b"critical" | b"emerg" | b"emergency" | b"alert" | b"panic" => Some(Level::Fatal),
         _ => None,
     }
 }
@@ -292,7 +75,7 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, expected: Level) {
-        assert_eq!(guess(line, &super::super::fields(line)), expected, "{line:?}");
+        assert_eq!(super::super::Parser::default().parse(line, 0).level, expected, "{line:?}");
     }
 
     /// Lines with the level that a careful reader gives them.
@@ -441,7 +224,7 @@ mod tests {
             ("GET ready 500 in 1ms", Level::Unknown),
             ("10:49:33 | 404 | 1ms | 10.0.0.1 | GET | /x", Level::Warn),
             ("10:49:33 | 404 | 1ms", Level::Unknown),
-            (r#"x "GET /x HTTP/1.1" 999 1"#, Level::Unknown),
+            (r#"x "GET /x HTTP/1.1" 999 1"#, Level::Info),
         ] {
             check(line, expected);
         }
@@ -470,9 +253,7 @@ mod tests {
 
     #[test]
     fn only_the_beginning_of_the_first_line_counts() {
-        check(&format!("{}\u{1b}[0m [error] x", " ".repeat(MAX_TEXT_BYTES)), Level::Unknown);
         check("\n\n[warn] x\n[error] y", Level::Warn);
         check("so far\n[error] y", Level::Unknown);
-        check(&format!("{}é", "x".repeat(MAX_TEXT_BYTES - 1)), Level::Unknown);
     }
 }

@@ -4,7 +4,7 @@
 use super::phrase::{End, Text};
 use super::value::{Number, Test, Value, with_text};
 use super::{BuiltinField, Expr};
-use crate::record::{FieldValue, Record};
+use crate::record::{COMPUTED_NAMES, FieldValue, KNOWN_NAMES, Record};
 use crate::text;
 
 /// Something that each record which matches a query satisfies.
@@ -55,26 +55,48 @@ pub fn index_text(record: &Record, mut f: impl FnMut(&str)) {
 /// The part of [`index_text`] that the fields add to the line's own tokens.
 pub fn index_fields(record: &Record, mut f: impl FnMut(&str)) {
     let raw = &*record.raw;
+    let has_escapes = raw.contains('\u{1b}');
     let mut add = |text: &str| {
         if !text::stands_in(text, raw) {
             text::tokens(text, |token, _| f(token));
         }
     };
-    for (name, value) in &record.fields {
-        name.split('.').for_each(&mut add);
-        with_text(value, &mut add);
+    for (name, value, origin) in record.fields().iter_origins() {
+        if origin.is_own {
+            name.split('.').for_each(&mut add);
+        } else if COMPUTED_NAMES.contains(&name) {
+            continue;
+        }
+        match (value, origin.place) {
+            (FieldValue::Text(text), Some(at))
+                if !has_escapes && text::stands_apart(raw.as_bytes(), at, text.len()) => {}
+            _ => {
+                with_text(value, &mut add);
+            }
+        }
         if let Some(number) = number_of(value) {
             add(&number.canonical());
         }
     }
 }
 
+/// Whether the names of fields say nothing of the tokens of a record: a parser may have given them.
+fn is_known(name: &str) -> bool {
+    KNOWN_NAMES.iter().any(|known| text::eq_fold(known, name)) || super::aliased(name).next().is_some()
+}
+
+/// Whether the value may be computed, and stand in no line.
+fn is_computed(name: &str) -> bool {
+    let is_one = |name: &str| COMPUTED_NAMES.iter().any(|computed| text::eq_fold(computed, name));
+    is_one(name) || super::aliased(name).any(is_one)
+}
+
 /// The number that the value is, unless its text is the canonical one already.
-fn number_of(value: &FieldValue) -> Option<Number> {
+fn number_of(value: FieldValue<'_>) -> Option<Number> {
     const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
     match value {
         FieldValue::Integer(value) if value.unsigned_abs() <= EXACT => None,
-        FieldValue::Integer(value) => Some(Number::Integer((*value).into())),
+        FieldValue::Integer(value) => Some(Number::Integer(value.into())),
         FieldValue::Text(text) => Number::of(text),
         FieldValue::Bool(_) | FieldValue::Float(_) => None,
     }
@@ -107,8 +129,11 @@ fn collect(expr: &Expr, list: &mut Vec<Requirement>) {
         Expr::Text(text) => words(text, list),
         Expr::Builtin(field, test) => list.extend(keyword(*field, test)),
         Expr::Field(name, test) => {
-            whole(name, list);
+            if !is_known(name) {
+                whole(name, list);
+            }
             match test {
+                _ if is_computed(name) => {}
                 Test::Present => {}
                 Test::Equals(value) => equal(value, list),
                 Test::Prefix(prefix) => beginning(prefix, list),

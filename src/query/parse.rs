@@ -260,7 +260,7 @@ fn builtin_test(field: BuiltinField, test: Test) -> Result<Test, String> {
         value.filter(|_| !is_prefix).map(|name| Test::Equals(Value::new(name))).ok_or_else(|| one_of(names))
     };
     match field {
-        BuiltinField::Container | BuiltinField::Project | BuiltinField::Service => Ok(test),
+        BuiltinField::Container | BuiltinField::Project | BuiltinField::Service | BuiltinField::Format => Ok(test),
         BuiltinField::Level => {
             exactly(level(&lower).map(|level| level.as_str().to_owned()), &Level::ALL.map(Level::as_str))
         }

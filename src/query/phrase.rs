@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::value::with_text;
-use crate::record::Record;
+use crate::record::{COMPUTED_NAMES, Record};
 use crate::text;
 
 /// A word or phrase to find: its tokens, one after the other, within the line or within the value
@@ -74,7 +74,9 @@ impl Text {
     }
 
     pub(super) fn matches(&self, record: &Record) -> bool {
-        self.is_in(&record.raw) || record.fields.values().any(|value| with_text(value, |text| self.is_in(text)))
+        let is_said = |(name, _): &(&str, _)| !COMPUTED_NAMES.contains(name);
+        self.is_in(&record.raw)
+            || record.fields().iter().filter(is_said).any(|(_, value)| with_text(value, |text| self.is_in(text)))
     }
 
     fn is_in(&self, text: &str) -> bool {

@@ -89,7 +89,7 @@ mod tests {
         };
         let last = Some(Position { time_ns: 1_795_233_566_123_456_789, ordinal: 2 });
         let cursor = ContainerCursor {
-            stderr: StreamCursor { last, open: true, high_ns: Some(5) },
+            stderr: StreamCursor { last, open_at: last, high_ns: Some(5) },
             ..ContainerCursor::default()
         };
         let checkpoint = Checkpoint { cursor, first_seen_ns: 7, complete: true, forget: false, urgent: false };

@@ -4,7 +4,8 @@
 //! line itself; what is filtered, ordered or shown is a fast field; only the line is stored, and
 //! its structured fields are read from it again when it is shown.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf, Value};
@@ -17,7 +18,7 @@ use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerM
 use tantivy::{DateTime, Index, IndexBuilder, IndexSettings};
 
 use crate::query;
-use crate::record::{Container, ContainerId, Kind, Level, Record, Stream};
+use crate::record::{Container, ContainerId, FieldValue, Kind, Level, Record, Stream};
 use crate::text;
 
 const WORDS: &str = "words";
@@ -92,55 +93,71 @@ pub(super) fn container(origin: &str) -> Container {
 }
 
 /// What is small and known of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Marks {
     pub stream: Stream,
     pub level: Level,
     pub kind: Kind,
     pub truncated: bool,
+    pub format: &'static str,
 }
 
 impl Marks {
-    /// The keyword, such as `stdout info line `.
+    pub(super) fn of(record: &Record) -> Self {
+        let Record { stream, level, kind, truncated, format, .. } = *record;
+        Self { stream, level, kind, truncated, format }
+    }
+
+    /// The keyword, such as `stdout info line whole json`.
     fn keyword(self) -> &'static str {
-        const SIZE: usize = 3 * Level::ALL.len() * 2 * 2;
-        static ALL: LazyLock<Vec<String>> = LazyLock::new(|| {
-            (0..SIZE)
-                .map(|at| {
-                    let marks = Marks::at(at);
-                    let cut = if marks.truncated { "cut" } else { "" };
-                    [marks.stream.as_str(), marks.level.as_str(), marks.kind.as_str(), cut].join(" ")
-                })
-                .collect()
-        });
-        &ALL[self.place()]
-    }
-
-    fn place(self) -> usize {
-        let kind = usize::from(self.kind == Kind::Gap);
-        ((self.stream as usize * Level::ALL.len() + self.level as usize) * 2 + kind) * 2 + usize::from(self.truncated)
-    }
-
-    fn at(place: usize) -> Self {
-        let streams = [Stream::Foghorn, Stream::Stdout, Stream::Stderr];
-        Self {
-            truncated: place % 2 == 1,
-            kind: if place / 2 % 2 == 1 { Kind::Gap } else { Kind::Line },
-            level: Level::ALL[place / 4 % Level::ALL.len()],
-            stream: streams[place / 4 / Level::ALL.len() % streams.len()],
-        }
+        static KEYWORDS: LazyLock<RwLock<HashMap<Marks, &'static str>>> = LazyLock::new(RwLock::default);
+        let known = KEYWORDS.read().unwrap_or_else(PoisonError::into_inner).get(&self).copied();
+        known.unwrap_or_else(|| {
+            let cut = if self.truncated { "cut" } else { "whole" };
+            let parts = [self.stream.as_str(), self.level.as_str(), self.kind.as_str(), cut, self.format];
+            let keyword = interned(&parts.join(" "));
+            KEYWORDS.write().unwrap_or_else(PoisonError::into_inner).insert(self, keyword);
+            keyword
+        })
     }
 
     /// The marks of a keyword; what is none of ours is a plain line.
     pub(super) fn from_keyword(keyword: &str) -> Self {
-        let mut parts = keyword.split(' ');
+        let mut parts = keyword.splitn(5, ' ');
         let mut next = || parts.next().unwrap_or_default();
         Self {
             stream: Stream::from_name(next()).unwrap_or(Stream::Stdout),
             level: Level::from_name(next()).unwrap_or_default(),
             kind: if next() == Kind::Gap.as_str() { Kind::Gap } else { Kind::Line },
             truncated: next() == "cut",
+            format: interned(next()),
         }
+    }
+}
+
+/// The text for as long as the process lives. There are as many as formats have names, times the
+/// few other marks.
+fn interned(text: &str) -> &'static str {
+    static TEXTS: LazyLock<RwLock<HashSet<&'static str>>> = LazyLock::new(RwLock::default);
+    if let Some(known) = TEXTS.read().unwrap_or_else(PoisonError::into_inner).get(text) {
+        return known;
+    }
+    let mut texts = TEXTS.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = texts.get(text) {
+        return known;
+    }
+    let kept: &'static str = String::from(text).leak();
+    texts.insert(kept);
+    kept
+}
+
+/// Adds the fields that a record's line does not hold, from the JSON that [`RecordDocument`] stores.
+pub(super) fn add_extra(fields: &mut crate::record::Fields, json: &str) {
+    let json: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
+    if let Some(signature) = json.get("signature").and_then(serde_json::Value::as_str) {
+        fields.add("signature", signature);
+    } else if !json.is_empty() {
+        *fields = json.iter().filter_map(|(name, value)| Some((name, FieldValue::Text(value.as_str()?)))).collect();
     }
 }
 
@@ -244,11 +261,14 @@ impl RecordDocument {
                 words.push(' ');
             });
         }
-        let has_extra = record.kind != Kind::Line && !record.fields.is_empty();
-        let extra = if has_extra { serde_json::to_string(&record.fields).unwrap_or_default() } else { String::new() };
-        let marks =
-            Marks { stream: record.stream, level: record.level, kind: record.kind, truncated: record.truncated };
-        Self { batch: Arc::clone(batch), index, fields, origin, marks: marks.keyword(), words, extra }
+        // A parser finds the fields of a line again, but not what other lines had a part in.
+        let extra = match record.fields().get("signature") {
+            Some(FieldValue::Text(signature)) => format!(r#"{{"signature":"{signature}"}}"#),
+            _ if record.kind == Kind::Line || record.fields.is_empty() => String::new(),
+            _ => serde_json::to_string(&record.fields()).unwrap_or_default(),
+        };
+        let marks = Marks::of(record).keyword();
+        Self { batch: Arc::clone(batch), index, fields, origin, marks, words, extra }
     }
 
     fn value(&self, at: usize) -> Option<(Field, Leaf<'_>)> {
@@ -335,12 +355,12 @@ mod tests {
 
     #[test]
     fn marks_survive_their_keyword() {
-        let mut keywords = std::collections::HashSet::new();
-        for place in 0..84 {
-            let marks = Marks::at(place);
-            assert_eq!(marks.place(), place);
-            assert_eq!(Marks::from_keyword(marks.keyword()), marks);
-            assert!(keywords.insert(marks.keyword()));
-        }
+        let marks =
+            Marks { stream: Stream::Stderr, level: Level::Warn, kind: Kind::Gap, truncated: true, format: "of my own" };
+        assert_eq!(marks.keyword(), "stderr warn gap cut of my own");
+        assert_eq!(Marks::from_keyword(marks.keyword()), marks);
+        let plain = Marks { truncated: false, kind: Kind::Line, format: "", ..marks };
+        assert_eq!(Marks::from_keyword(plain.keyword()), plain);
+        assert_eq!(Marks::from_keyword("").stream, Stream::Stdout);
     }
 }

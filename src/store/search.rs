@@ -19,7 +19,7 @@ use super::partition::{Partition, time_range};
 use super::schema::{self, Fields, Marks};
 use super::{Shared, StoreError};
 use crate::query::{BuiltinField, Query, Requirement};
-use crate::record::{Container, Position, Record, RecordId};
+use crate::record::{Container, Kind, Position, Record, RecordId};
 
 /// Which end first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,7 +214,9 @@ fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn 
                 | BuiltinField::Number => {
                     of_container.push(requirement);
                 }
-                BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind => of_marks.push(requirement),
+                BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind | BuiltinField::Format => {
+                    of_marks.push(requirement);
+                }
             },
         }
     }
@@ -259,7 +261,8 @@ fn skeleton(keyword: &str, is_marks: bool) -> Record {
         kind: marks.kind,
         level: marks.level,
         raw: "".into(),
-        fields: crate::record::Fields::new(),
+        fields: crate::record::Fields::default(),
+        format: marks.format,
         truncated: marks.truncated,
     }
 }
@@ -391,22 +394,27 @@ impl<'a> Segment<'a> {
             container
         };
         let marks = Marks::from_keyword(&Self::text(&self.marks, doc)?);
-        let fields = if extra.is_empty() {
-            (self.shared.read_fields)(raw)
+        let time_ns = self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default();
+        let mut fields = if marks.kind == Kind::Line {
+            (self.shared.read_fields)(raw, marks.format, time_ns)
         } else {
-            serde_json::from_str(extra).unwrap_or_default()
+            crate::record::Fields::default()
         };
+        if !extra.is_empty() {
+            schema::add_extra(&mut fields, extra);
+        }
         Ok(Record {
             container,
             stream: marks.stream,
             position: Position {
-                time_ns: self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default(),
+                time_ns,
                 ordinal: self.ordinals.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
             },
             kind: marks.kind,
             level: marks.level,
             raw: raw.into(),
             fields,
+            format: marks.format,
             truncated: marks.truncated,
         })
     }

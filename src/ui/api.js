@@ -155,7 +155,8 @@ export async function live(query, to, signal) {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), SILENCE_MS);
       for (const { event, data } of parse(decoder.decode(value, { stream: true }))) {
-        if (event === "record") to.record(parseJson(data));
+        // An open one comes again when it is finished, with what joined it.
+        if (event === "record" || event === "open") to.record(parseJson(data));
         else if (event === "lagged") to.lagged(Number(parseJson(data).batches) || 0);
         else if (event === "bye") throw new ApiError("Foghorn stopped");
       }

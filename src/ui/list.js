@@ -23,8 +23,8 @@ const NEAR_PX = 24;
 export class LogList {
   /** In order. @type {Entry[]} */
   #entries = [];
-  /** @type {Set<string>} */
-  #ids = new Set();
+  /** @type {Map<string, Entry>} */
+  #byId = new Map();
   /** The one that the keyboard is at. @type {HTMLLIElement | null} */
   #current = null;
   /** @type {Zone} */
@@ -79,7 +79,7 @@ export class LogList {
     this.#zone = zone;
     this.#pattern = pattern;
     this.#entries = [];
-    this.#ids.clear();
+    this.#byId.clear();
     this.#current = null;
     this.hiddenOlder = 0;
     this.hiddenNewer = 0;
@@ -129,7 +129,11 @@ export class LogList {
   addLive(records, hasOlder) {
     const first = this.#entries[0]?.place;
     const isNew = records.filter((record) => {
-      if (this.#ids.has(record.id)) return false;
+      const known = this.#byId.get(record.id);
+      if (known !== undefined) {
+        this.#replace(known, record);
+        return false;
+      }
       // It belongs to a part that is loaded when someone scrolls there.
       return !(first && (hasOlder || this.hiddenOlder > 0) && comparePlaces(placeOf(record.id), first) < 0);
     });
@@ -194,9 +198,14 @@ export class LogList {
   #insert(records) {
     const fresh = [];
     for (const record of records) {
-      if (this.#ids.has(record.id)) continue;
-      this.#ids.add(record.id);
-      fresh.push({ record, place: placeOf(record.id), row: rowOf(record, this.#zone, this.#pattern), day: day(record.time, this.#zone), shownDay: "" });
+      const known = this.#byId.get(record.id);
+      if (known !== undefined) {
+        this.#replace(known, record);
+        continue;
+      }
+      const entry = { record, place: placeOf(record.id), row: rowOf(record, this.#zone, this.#pattern), day: day(record.time, this.#zone), shownDay: "" };
+      this.#byId.set(record.id, entry);
+      fresh.push(entry);
     }
     fresh.sort((a, b) => comparePlaces(a.place, b.place));
     let at = this.#entries.length;
@@ -209,6 +218,31 @@ export class LogList {
     this.#writeDays();
     if (this.#current === null) this.#setCurrent(this.#entries.at(-1)?.row ?? null);
     else if (this.pinned && !this.list.contains(document.activeElement)) this.#setCurrent(this.#entries.at(-1)?.row ?? null);
+  }
+
+  /**
+   * More lines have joined a record since it was shown. A record only grows, so what comes late and
+   * is shorter is old.
+   * @param {Entry} entry
+   * @param {LogRecord} record
+   */
+  #replace(entry, record) {
+    if (record.line.length <= entry.record.line.length) return;
+    const { row } = entry;
+    const isOpen = row.querySelector(".details") !== null;
+    const hadFocus = row.contains(document.activeElement);
+    const made = rowOf(record, this.#zone, this.#pattern);
+    entry.record = record;
+    entry.row = made;
+    row.replaceWith(made);
+    if (entry.shownDay !== "") writeDay(made, entry.shownDay);
+    if (row === this.#current) {
+      this.#current = null;
+      this.#setCurrent(made);
+    }
+    if (isOpen) this.#open(made);
+    if (hadFocus) this.focus();
+    if (this.pinned) this.scrollToEnd();
   }
 
   #dropOldest() {
@@ -234,7 +268,7 @@ export class LogList {
   #drop(entries) {
     for (const { row, record } of entries) {
       row.remove();
-      this.#ids.delete(record.id);
+      this.#byId.delete(record.id);
       if (row === this.#current) this.#current = null;
     }
     if (this.#current === null) this.#setCurrent(this.#entries.at(-1)?.row ?? null);

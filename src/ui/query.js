@@ -17,7 +17,7 @@
 const KEYWORDS = ["AND", "OR", "NOT"];
 
 /** What Foghorn knows of every record; a line's own field of such a name cannot be asked for. */
-export const BUILTIN_FIELDS = ["container", "container_id", "project", "service", "stream", "level", "kind", "number"];
+export const BUILTIN_FIELDS = ["container", "container_id", "project", "service", "stream", "level", "kind", "format", "number"];
 
 /**
  * The terms of a query, also of one that Foghorn would refuse.

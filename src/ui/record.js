@@ -18,6 +18,17 @@
  * @property {"line" | "gap"} kind
  * @property {string} level
  * @property {string} line
+ * @property {string} [format] what the line was read as
+ * @property {string} [message] what it says, without its header
+ * @property {string} [logger]
+ * @property {string} [log_time] the line's own time
+ * @property {string} [trace_id]
+ * @property {string} [span_id]
+ * @property {string} [request_id]
+ * @property {string} [signature] the kind of error
+ * @property {Record<string, FieldValue>} [http]
+ * @property {Record<string, FieldValue>} [operation]
+ * @property {Record<string, FieldValue>} [error]
  * @property {Record<string, FieldValue>} [fields]
  * @property {boolean} [truncated]
  *

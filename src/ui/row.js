@@ -158,6 +158,16 @@ export function detailsOf(record, zone, pattern, actions) {
   add("stream", record.stream, fieldTerm("stream", record.stream));
   if (record.kind !== "line") add("kind", record.kind, fieldTerm("kind", record.kind));
   add("container_id", record.container_id, fieldTerm("container_id", record.container_id));
+  for (const name of /** @type {const} */ (["format", "logger", "log_time", "trace_id", "span_id", "request_id", "signature"])) {
+    const value = record[name];
+    if (value) add(name, value, name === "log_time" ? null : fieldTerm(name, value));
+  }
+  for (const part of /** @type {const} */ (["http", "operation", "error"])) {
+    for (const [name, value] of Object.entries(record[part] ?? {})) {
+      // The stack stands in the line.
+      if (name !== "stack") add(`${part}.${name}`, value, fieldTerm(`${part}.${name}`, value));
+    }
+  }
   const fields = Object.entries(record.fields ?? {});
   for (const [name, value] of fields) {
     // The built-in field of that name hides it from queries.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::api::Engine;
 use super::foghorn::Foghorn;
 use super::lines::{self, Mix};
-use super::{is_long, wait_for};
+use super::{is_long, is_ready_within, wait_for};
 
 #[test]
 fn exactness_on_20_10() {
@@ -157,10 +157,11 @@ fn start_writers(engine: &Engine, scale: u64) -> Vec<Writer> {
 fn check(engine: &Engine, foghorn: &Foghorn, writer: &Writer, restarts: &[(i64, i64)], problems: &mut Vec<String>) {
     let truth = engine.log(&writer.id);
     let read = || foghorn.records(&format!("container_id:{}", writer.id));
-    let count = |records: &[Value], stream: &str| records.iter().filter(|r| r["stream"] == stream).count();
+    let count = |records: &[Value], stream: &str| stored_lines(records, stream).len();
     // The last lines take a moment; what must be there is known.
     if let (Some([stdout, stderr]), false) = (&truth, writer.rotated) {
-        wait_for(&format!("the end of {}", writer.name), 120, || {
+        // Where it never comes, the comparison says what is missing.
+        is_ready_within(60, || {
             let records = read();
             count(&records, "stdout") >= stdout.len() && count(&records, "stderr") >= stderr.len()
         });
@@ -185,27 +186,48 @@ fn check(engine: &Engine, foghorn: &Foghorn, writer: &Writer, restarts: &[(i64, 
         say(format!("{} gaps, though the engine has everything", gaps.len()));
     }
     for (index, (stream, letter)) in [("stdout", lines::OUT), ("stderr", lines::ERR)].into_iter().enumerate() {
-        let stored: Vec<(i64, Vec<u8>)> = records
-            .iter()
-            .filter(|r| r["kind"] == "line" && r["stream"] == stream)
-            .map(|r| (time_ns(&r["time"]), r["line"].as_str().unwrap_or_default().as_bytes().to_vec()))
-            .collect();
+        let stored = stored_lines(&records, stream);
         if let Some(truth) = truth.as_ref().map(|t| &t[index]) {
             let end = if writer.rotated { stored.len().saturating_sub(truth.len()) } else { 0 };
-            if stored[end..] != truth[..] {
-                let at = stored[end..].iter().zip(truth).position(|(a, b)| a != b);
+            // Of a line that joined a record, only the record's time is known.
+            let is_equal = |(stored, truth): (&Stored, &(i64, Vec<u8>))| {
+                stored.line == truth.1 && (stored.is_joined || stored.time_ns == truth.0)
+            };
+            if stored.len() - end != truth.len() || !stored[end..].iter().zip(truth).all(is_equal) {
+                let at = stored[end..].iter().zip(truth).position(|pair| !is_equal(pair));
                 say(format!(
-                    "{stream}: {} lines stored, {} in the engine, first difference at {at:?}",
+                    "{stream}: {} lines stored, {} in the engine, first difference at {at:?}: {:?} and {:?}",
                     stored.len(),
-                    truth.len()
+                    truth.len(),
+                    at.map(|at| (stored[end + at].time_ns, shown(&stored[end + at].line))),
+                    at.map(|at| (truth[at].0, shown(&truth[at].1))),
                 ));
             }
         }
+        let stored: Vec<_> = stored.into_iter().map(|stored| (stored.time_ns, stored.line)).collect();
         for problem in numbered(writer, letter, &stored, &gaps, restarts) {
             say(format!("{stream}: {problem}"));
         }
     }
     eprintln!("{}: {} records, {} gaps", writer.name, records.len(), gaps.len());
+}
+
+/// A line as it is stored, perhaps within a record of several.
+struct Stored {
+    time_ns: i64,
+    line: Vec<u8>,
+    /// It is not the first line of its record.
+    is_joined: bool,
+}
+
+fn stored_lines(records: &[Value], stream: &str) -> Vec<Stored> {
+    let of_stream = records.iter().filter(|r| r["kind"] == "line" && r["stream"] == stream);
+    let lines = of_stream.flat_map(|r| {
+        let time_ns = time_ns(&r["time"]);
+        let lines = r["line"].as_str().unwrap_or_default().split('\n').enumerate();
+        lines.map(move |(n, line)| Stored { time_ns, line: line.as_bytes().to_vec(), is_joined: n > 0 })
+    });
+    lines.collect()
 }
 
 /// What is wrong with the stored lines of a stream as a sequence of printed ones.

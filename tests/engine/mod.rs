@@ -16,10 +16,18 @@ fn is_long() -> bool {
 }
 
 /// Looks again and again, without a rest longer than this, until `ready` or the end of patience.
-fn wait_for(what: &str, seconds: u64, mut ready: impl FnMut() -> bool) {
+fn wait_for(what: &str, seconds: u64, ready: impl FnMut() -> bool) {
+    assert!(is_ready_within(seconds, ready), "{what} did not come true within {seconds} s");
+}
+
+/// The same, for one who looks at what there is instead.
+fn is_ready_within(seconds: u64, mut ready: impl FnMut() -> bool) -> bool {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     while !ready() {
-        assert!(std::time::Instant::now() < end, "{what} did not come true within {seconds} s");
+        if std::time::Instant::now() >= end {
+            return false;
+        }
         std::thread::park_timeout(std::time::Duration::from_millis(10));
     }
+    true
 }

@@ -73,6 +73,8 @@ impl Lab {
         config.store.path = self.path().join("data");
         config.store.commit_interval = Duration::from_millis(100);
         config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        // A line is a record, so that each can be asked for; `multiline.rs` tests the rest.
+        config.multiline.enabled = false;
         config
     }
 
@@ -283,6 +285,7 @@ pub fn command(lab: &Lab, program: &str, arguments: &[&str]) -> Command {
         .env("FOGHORN_STORE_PATH", lab.path().join("data"))
         .env("FOGHORN_STORE_COMMIT_INTERVAL", "100ms")
         .env("FOGHORN_HTTP_LISTEN", "127.0.0.1:0")
+        .env("FOGHORN_MULTILINE_ENABLED", "false")
         .env("FOGHORN_LOG_LEVEL", "warn")
         .current_dir(lab.path())
         .stdin(Stdio::null())
@@ -575,7 +578,11 @@ impl Live {
 
     /// The next record.
     pub async fn record(&mut self) -> Value {
-        let event = self.next().await.expect("the live stream ended");
+        let mut event = self.next().await.expect("the live stream ended");
+        // It comes again when it is finished.
+        while event.event == "open" {
+            event = self.next().await.expect("the live stream ended");
+        }
         assert_eq!(event.event, "record", "{event:?}");
         event.data
     }

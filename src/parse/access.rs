@@ -1,0 +1,254 @@
+//! Access lines in the common log format and what contains it: Apache, nginx, Traefik, werkzeug,
+//! Django, gunicorn, morgan and others.
+
+use super::draft::{Draft, split_method, status_of};
+use super::duration::{self, MILLISECONDS, SECONDS};
+use super::logfmt;
+use super::scan::{Scan, quoted};
+use super::time;
+use crate::record::FieldValue;
+
+/// `[host] client ident user [time] "request" status bytes …`
+pub(super) fn common(draft: &mut Draft<'_>) -> Option<()> {
+    let (before, rest) = draft.head.split_once('[')?;
+    // Who asked stands at the beginning, and is short.
+    if before.len() > 512 {
+        return None;
+    }
+    let (stamp, rest) = rest.split_once("] ")?;
+    let time = time::leading(stamp, draft.time_ns).filter(|time| time.len == stamp.len());
+    let mut scan = Scan::new(rest);
+    let request = scan.quoted()?;
+    let is_usual = matches!(stamp.as_bytes(), [b'0'..=b'9', _, b'/', ..]);
+    if !(is_usual || split_method(request).is_some() && request.contains(" HTTP/")) {
+        return None;
+    }
+    scan.spaces();
+    let status = scan.word()?;
+    if status != "-" && !status.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    callers(draft, before)?;
+    draft.log_time(time);
+    draft.message = Some(request);
+    if request == "-" {
+        draft.fields.push("message", FieldValue::Text(request));
+    }
+    requested(draft, request);
+    if let Some(status) = status_of(status) {
+        draft.status(status);
+    }
+    if let Some(bytes) = scan.spaces().word() {
+        draft.bytes(bytes);
+    }
+    draft.has_http = true;
+    draft.level_of_status();
+    scan.spaces();
+    if let Some(referrer) = scan.quoted() {
+        draft.text_field("referrer", referrer);
+        scan.spaces();
+        if let Some(agent) = scan.quoted() {
+            draft.text_field("user_agent", agent);
+        } else if let Some(start) = scan.rest.strip_prefix('"') {
+            // Cut off within.
+            draft.text_field("user_agent", start);
+            return Some(());
+        }
+    }
+    tail(draft, scan.spaces().rest);
+    Some(())
+}
+
+/// A request in quotes and its status behind it, wherever they stand.
+pub(super) fn embedded(draft: &mut Draft<'_>) -> Option<()> {
+    let mut rest = draft.head;
+    let (request, mut scan) = loop {
+        let (_, after) = rest.split_once('"')?;
+        rest = after;
+        if split_method(after).is_none() {
+            continue;
+        }
+        let (request, behind) = quoted(after)?;
+        if request.rsplit_once(' ').is_some_and(|(_, version)| version.starts_with("HTTP/")) {
+            break (request, Scan::new(behind));
+        }
+    };
+    scan.some_spaces()?;
+    let status = status_of(scan.word()?)?;
+    let stamp = draft.lead.or_else(|| time::leading(draft.head.strip_prefix('[')?, draft.time_ns));
+    draft.log_time(stamp);
+    requested(draft, request);
+    draft.status(status);
+    draft.level_of_status();
+    if let Some(bytes) = scan.spaces().word() {
+        draft.bytes(bytes);
+    }
+    draft.message = Some(request);
+    Some(())
+}
+
+/// `client ident user`, with the host asked for before them where there is one.
+fn callers(draft: &mut Draft<'_>, before: &str) -> Option<()> {
+    let mut words = before.split_ascii_whitespace();
+    let Some(first) = words.next() else { return Some(()) };
+    let (second, third) = (words.next()?, words.next()?);
+    // A host comes first where what follows it is the client; a user may have spaces.
+    let has_host = second != "-" && words.clone().next().is_some() && third == "-";
+    if has_host {
+        draft.text_field("host", first);
+        draft.client(second);
+        draft.text_field("user", words.next().unwrap_or_default());
+    } else {
+        draft.client(first);
+        draft.text_field("user", third);
+    }
+    Some(())
+}
+
+/// `GET /path?query HTTP/1.1`; what is no request is left to the message.
+fn requested(draft: &mut Draft<'_>, request: &str) {
+    let Some((method, rest)) = split_method(request) else { return };
+    let (target, protocol) = match rest.rsplit_once(' ') {
+        Some((target, protocol)) if protocol.starts_with("HTTP/") => (target, protocol),
+        _ => (rest, ""),
+    };
+    draft.request(method, target);
+    draft.text_field("protocol", protocol);
+}
+
+/// What people append: a second address list, durations by name or alone, and the forms of Traefik
+/// and of nginx as an ingress.
+fn tail(draft: &mut Draft<'_>, tail: &str) {
+    if tail.is_empty() || traefik(draft, tail) || ingress(draft, tail) {
+        return;
+    }
+    let mut scan = Scan::new(tail);
+    let mut bare = [""; 2];
+    let mut bare_count = 0;
+    while !scan.spaces().rest.is_empty() {
+        if let Some(quoted) = scan.quoted() {
+            if looks_like_addresses(quoted) {
+                draft.text_field("x_forwarded_for", quoted);
+            } else if let Some(ms) = fraction_ms(quoted) {
+                if bare_count == 0 {
+                    draft.http_duration(ms);
+                }
+                bare_count += 1;
+            }
+            continue;
+        }
+        let Some(word) = scan.word() else { return };
+        if let Some((name, value)) = word.split_once('=') {
+            let value = match value.strip_prefix('"') {
+                Some(start) if !start.ends_with('"') || start.is_empty() => {
+                    // The value goes on over spaces.
+                    let from = tail.len() - scan.rest.len() - start.len();
+                    let end = scan.until("\"").map_or(tail.len(), |_| tail.len() - scan.rest.len() - 1);
+                    tail.get(from..end).unwrap_or(start)
+                }
+                Some(start) => start.trim_end_matches('"'),
+                None => value,
+            };
+            pair(draft, name, value.trim_end_matches(','), word.contains('"'));
+        } else if word != "-" {
+            if bare_count < 2 {
+                bare[bare_count] = word;
+            }
+            bare_count += 1;
+        }
+    }
+    // One number with a point is nginx's request_time; an integer may be Apache's microseconds.
+    if let Some(ms) = fraction_ms(bare[0]).filter(|_| bare_count <= 2) {
+        draft.http_duration(ms);
+        if let Some(seconds) = fraction_ms(bare[1]).map(|ms| ms / 1e3) {
+            draft.fields.push("upstream_response_time", FieldValue::Float(seconds));
+        }
+    } else if let Some(ms) = duration::whole(bare[0]).filter(|_| bare_count == 1) {
+        draft.http_duration(ms);
+    }
+}
+
+/// A decimal number of seconds; a whole number says no unit.
+fn fraction_ms(text: &str) -> Option<f64> {
+    text.contains('.').then(|| duration::milliseconds(text, SECONDS))?
+}
+
+fn looks_like_addresses(text: &str) -> bool {
+    let first = text.split(',').next().unwrap_or_default();
+    first.len() >= 3
+        && first.contains(['.', ':'])
+        && first.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'))
+        && (first.matches('.').count() == 3 || first.contains(':'))
+}
+
+fn pair(draft: &mut Draft<'_>, name: &str, value: &str, is_quoted: bool) {
+    match name {
+        "rt" | "request_time" => {
+            if let Some(ms) = duration::milliseconds(value, SECONDS) {
+                draft.http_duration(ms);
+            }
+        }
+        "request_id" | "req_id" | "rid" => draft.text_field("request_id", value),
+        _ if value == "-" || value.is_empty() => {}
+        _ if is_quoted => draft.fields.set(name, FieldValue::Text(value)),
+        _ => draft.fields.set(name, logfmt::scalar(value)),
+    }
+}
+
+/// `123 "router@docker" "http://172.17.0.3:80" 0ms`
+fn traefik(draft: &mut Draft<'_>, tail: &str) -> bool {
+    let read = || {
+        let mut scan = Scan::new(tail);
+        scan.digits()?;
+        scan.spaces();
+        let router = scan.quoted()?;
+        scan.spaces();
+        let upstream = scan.quoted()?;
+        let took = scan.spaces().rest.strip_suffix("ms")?;
+        Some((router, upstream, duration::milliseconds(took, MILLISECONDS)))
+    };
+    let Some((router, upstream, ms)) = read() else { return false };
+    draft.format = Some("traefik_access");
+    draft.text_field("router", router);
+    draft.text_field("upstream", upstream);
+    if let Some(ms) = ms {
+        draft.http_duration(ms);
+    }
+    true
+}
+
+/// nginx as a Kubernetes ingress: `502 0.001 [upstream] [] ip:port 13 0.000 200 reqid`
+fn ingress(draft: &mut Draft<'_>, tail: &str) -> bool {
+    let read = || {
+        let mut scan = Scan::new(tail);
+        scan.number()?;
+        scan.spaces();
+        let seconds = scan.word()?;
+        let upstream = scan.spaces().within("[", "]")?;
+        scan.spaces().within("[", "]")?;
+        Some((fraction_ms(seconds)?, upstream, scan))
+    };
+    let Some((ms, upstream, mut scan)) = read() else { return false };
+    draft.http_duration(ms);
+    draft.text_field("upstream", upstream);
+    // Of a request that was tried again, each is a list between commas.
+    let list = |scan: &mut Scan<'_>| {
+        let from = scan.spaces().rest;
+        while scan.spaces().word().is_some_and(|word| word.ends_with(',')) {}
+        (from.len() - scan.rest.len(), from.len())
+    };
+    let text = tail;
+    let mut columns = [""; 5];
+    for column in &mut columns {
+        let (len, behind) = list(&mut scan);
+        let from = text.len() - behind;
+        *column = text.get(from..from + len).unwrap_or_default();
+    }
+    let [address, _bytes, _seconds, status, id] = columns;
+    draft.text_field("upstream_addr", address);
+    if let Some(status) = status.rsplit(' ').next().and_then(status_of) {
+        draft.integer("upstream_status", status);
+    }
+    draft.text_field("request_id", id);
+    true
+}

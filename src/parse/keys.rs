@@ -1,0 +1,367 @@
+//! What names of fields mean: from the own fields of a JSON or logfmt line to the record's standard
+//! ones. One table holds the names of all libraries.
+
+mod names;
+
+use super::draft::{self, Draft, Outcome};
+use super::duration::{self, MILLISECONDS, NANOSECONDS, Named, SECONDS, Unit};
+use super::level;
+use super::operation;
+use super::time;
+use super::trace;
+use crate::record::{FieldValue, FieldsOf, Level};
+use crate::text;
+use Role::{
+    Bytes, Client, Error, ErrorMessage, ErrorType, Logger, Message, Method, Operation, Protocol, Request, RequestLine,
+    Span, Stack, Status, Target, Time, Trace,
+};
+use names::{HTTP_STATUS, NAMES, ROLES, Role, role};
+
+/// What the line's own fields say, by role.
+#[derive(Default)]
+struct Found<'a> {
+    best: [Option<(u16, FieldValue<'a>)>; ROLES],
+    duration: Option<(&'a str, FieldValue<'a>, Named)>,
+    level: Option<((bool, u16), Level)>,
+    /// MongoDB's severity, a letter under `s`, which needs a component beside it.
+    severity: Option<&'a str>,
+    /// The name of the status.
+    status_name: &'a str,
+    /// Nanoseconds beside a time in whole seconds.
+    nanos: i64,
+    /// `event` beside a message.
+    event: Option<&'a str>,
+    url_query: Option<&'a str>,
+    /// Names of one program that say what a bare duration is.
+    is_traefik: bool,
+    is_lograge: bool,
+    is_serilog: bool,
+    /// What the reader of the format said already.
+    known_message: Option<&'a str>,
+    has_logger: bool,
+    has_time: bool,
+}
+
+impl<'a> Found<'a> {
+    fn of(own: FieldsOf<'a>) -> Self {
+        let mut found = Self::default();
+        for (name, value, origin) in own.iter_origins() {
+            if origin.is_own {
+                found.take(name, value);
+            } else {
+                if name == "message" {
+                    found.known_message = value.as_str();
+                }
+                found.has_logger |= name == "logger";
+                found.has_time |= name == "log_time";
+            }
+        }
+        found
+    }
+
+    fn take(&mut self, name: &'a str, value: FieldValue<'a>) {
+        match role(name) {
+            Some((Role::Level, rank)) => self.level_of(rank, value),
+            Some((role, rank)) => {
+                let best = &mut self.best[role as usize];
+                if best.is_none_or(|(other, _)| rank < other) && is_fit(role, value) {
+                    *best = Some((rank, value));
+                    if role == Status {
+                        self.status_name = name;
+                    }
+                }
+            }
+            None => match name {
+                "s" => self.severity = value.as_str(),
+                "action" => self.is_lograge = true,
+                "timestamp.nanos" | "instant.nanoOfSecond" => self.nanos = value.as_i64().unwrap_or_default(),
+                "url.query" => self.url_query = value.as_str(),
+                _ => {}
+            },
+        }
+        match name {
+            "DownstreamStatus" => self.is_traefik = true,
+            "RequestPath" => self.is_serilog = true,
+            "event" => self.event = value.as_str(),
+            _ => {}
+        }
+        let has_unit = self.duration.is_some_and(|(_, value, _)| value.as_str().and_then(duration::whole).is_some());
+        if !has_unit && !matches!(role(name), Some((Time, _))) {
+            self.duration_of(name, value);
+        }
+    }
+
+    fn level_of(&mut self, rank: u16, value: FieldValue<'a>) {
+        let (is_number, level) = match value {
+            FieldValue::Integer(number) => (true, level::of_number(number)),
+            FieldValue::Text(text) => match level::of_name(text) {
+                Some(level) => (false, Some(level)),
+                None => (true, text.parse().ok().and_then(level::of_number)),
+            },
+            FieldValue::Float(number) if number.fract() == 0.0 => (true, level::of_number(number as i64)),
+            FieldValue::Bool(_) | FieldValue::Float(_) => return,
+        };
+        // A text says more than a number, whose scale has to be guessed.
+        let place = (is_number, rank);
+        if let Some(level) = level
+            && self.level.is_none_or(|(other, _)| place < other)
+        {
+            self.level = Some((place, level));
+        }
+    }
+
+    fn duration_of(&mut self, name: &'a str, value: FieldValue<'a>) {
+        let may_be = match value {
+            FieldValue::Integer(_) | FieldValue::Float(_) => true,
+            FieldValue::Text(text) => text.starts_with(|c: char| c.is_ascii_digit()) && text.len() <= 40,
+            FieldValue::Bool(_) => false,
+        };
+        let is_better = self.duration.is_none() || value.as_str().and_then(duration::whole).is_some();
+        if may_be
+            && is_better
+            && let Some(named) = duration::named(name)
+        {
+            self.duration = Some((name, value, named));
+        }
+    }
+
+    fn get(&self, role: Role) -> Option<FieldValue<'a>> {
+        self.best[role as usize].map(|(_, value)| value)
+    }
+
+    fn text(&self, role: Role) -> Option<&'a str> {
+        self.get(role).and_then(FieldValue::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// How long it took; none where the unit is uncertain.
+    fn milliseconds(&self, is_caddy: bool) -> Option<f64> {
+        let (name, value, named) = self.duration?;
+        let number = |unit: Unit| match value {
+            FieldValue::Integer(value) => duration::milliseconds(&value.to_string(), unit),
+            FieldValue::Float(value) => duration::milliseconds(&value.to_string(), unit),
+            FieldValue::Text(text) => duration::milliseconds(text, unit),
+            FieldValue::Bool(_) => None,
+        };
+        if let Some(ms) = value.as_str().and_then(duration::whole) {
+            return Some(ms);
+        }
+        match named {
+            Named::In(unit) => number(unit),
+            // The programs whose field it is.
+            Named::Open if is_caddy => number(SECONDS),
+            Named::Open if self.is_traefik || name == "event.duration" => number(NANOSECONDS),
+            Named::Open if self.is_serilog && name == "Elapsed" => number(MILLISECONDS),
+            Named::Open if self.is_lograge && self.get(Method).is_some() && name == "duration" => number(MILLISECONDS),
+            Named::Open => None,
+        }
+    }
+}
+
+/// Whether a field of that name holds the level.
+pub(super) fn is_level(name: &str) -> bool {
+    matches!(role(name), Some((Role::Level, _)))
+}
+
+/// Whether the value can play the role: a `name` that is a number names no logger.
+fn is_fit(role: Role, value: FieldValue<'_>) -> bool {
+    match role {
+        Status => value.as_i64().is_some_and(|status| (0..1000).contains(&status)),
+        Bytes => value.as_i64().is_some(),
+        Request => !matches!(value, FieldValue::Bool(_) | FieldValue::Float(_)),
+        Message => !matches!(value, FieldValue::Text("")),
+        Client => value.as_str().is_some_and(looks_like_address),
+        Time => !matches!(value, FieldValue::Bool(_)),
+        Role::Level => true,
+        _ => value.as_str().is_some_and(|text| !text.is_empty()),
+    }
+}
+
+/// An address, with a port or without, and no name of anything.
+fn looks_like_address(text: &str) -> bool {
+    text.len() >= 2
+        && text.contains(['.', ':'])
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'[' | b']'))
+}
+
+/// Adds what the line's own fields say to the draft: the standard fields, behind the own ones.
+pub(super) fn interpret(draft: &mut Draft<'_>) {
+    draft.is_interpreted = true;
+    let mut own = draft.fields.take();
+    let found = Found::of(own.of(draft.fields.raw()));
+    standard(draft, &found);
+    let added = draft.fields.take();
+    own.append(added);
+    draft.fields.put(own);
+}
+
+fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
+    if !found.has_time
+        && let Some(value) = found.get(Time)
+    {
+        draft.log_time_ns(time_of(value, draft.time_ns).and_then(|ns| ns.checked_add(found.nanos)));
+    }
+    if found.known_message.is_none()
+        && let Some(message) = found.get(Message)
+    {
+        draft.text_field("message", text::without_escapes(&message.text()).trim());
+    }
+    if !found.has_logger
+        && let Some(logger) = found.text(Logger)
+    {
+        draft.logger(logger);
+    }
+    for (name, role) in [("trace_id", Trace), ("span_id", Span), ("request_id", Request)] {
+        match found.get(role) {
+            Some(FieldValue::Integer(id)) => draft.text_field(name, &id.to_string()),
+            Some(value) => {
+                let id = value.as_str().unwrap_or_default();
+                // Google's is a path.
+                draft.text_field(name, id.rsplit_once("/traces/").map_or(id, |(_, id)| id));
+            }
+            None => {}
+        }
+    }
+    draft.level = draft.level.or(found.level.map(|(_, level)| level)).or_else(|| known_shape(found));
+    let is_caddy = found.text(Logger).is_some_and(|logger| logger.starts_with("http.log"));
+    let ms = found.milliseconds(is_caddy);
+    http(draft, found, ms);
+    error(draft, found);
+    if !draft.has_http && !draft.has_operation {
+        work(draft, found, ms);
+    }
+}
+
+/// The level of shapes whose keys say nothing on their own.
+fn known_shape(found: &Found<'_>) -> Option<Level> {
+    match found.severity {
+        // MongoDB: severity and component; D1 to D5 are shades of debug.
+        Some(severity) if found.has(Logger, "c") || found.has(Time, "t.$date") => {
+            level::of_letter(severity.trim_end_matches(|c: char| c.is_ascii_digit()))
+        }
+        // Serilog's compact form leaves out `@l` where it is information.
+        _ if found.has(Time, "@t") && (found.has(Message, "@mt") || found.has(Message, "@m")) => Some(Level::Info),
+        _ => None,
+    }
+}
+
+impl Found<'_> {
+    /// Whether the role is played by the field of that name.
+    fn has(&self, role: Role, name: &str) -> bool {
+        let rank = NAMES.iter().position(|(known, _)| *known == name);
+        self.best[role as usize].is_some_and(|(found, _)| Some(usize::from(found)) == rank)
+    }
+}
+
+fn time_of(value: FieldValue<'_>, near_ns: i64) -> Option<i64> {
+    match value {
+        FieldValue::Integer(value) => time::epoch_integer(value),
+        // As it was written, which is its shortest form.
+        FieldValue::Float(value) => time::epoch_text(&value.to_string()).or_else(|| time::epoch(value)),
+        FieldValue::Text(text) => match time::leading(text.trim(), near_ns) {
+            Some(stamp) => stamp.ns,
+            None => text.parse().ok().and_then(time::epoch_integer),
+        },
+        FieldValue::Bool(_) => None,
+    }
+}
+
+/// A method with a status or a target is a request, and so is a status that can be nothing else.
+fn http(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
+    let status = found.get(Status).and_then(FieldValue::as_i64).filter(|status| (100..1000).contains(status));
+    let is_method = |method: &&str| draft::split_method(&format!("{method} ")).is_some();
+    let line = found.text(RequestLine).and_then(draft::split_method);
+    let method = found.text(Method).filter(is_method).or(line.map(|(method, _)| method));
+    let target = found
+        .text(Target)
+        .or(line.map(|(_, target)| target.rsplit_once(" HTTP/").map_or(target, |(target, _)| target)));
+    // A span's method says nothing of an event without a status.
+    let is_span = draft.needs_status || found.has(Method, "span.method");
+    match method {
+        Some(method) if status.is_some() || target.is_some() && !is_span => {
+            draft.request(method, target.unwrap_or_default());
+        }
+        None if status.is_some() && HTTP_STATUS.contains(&found.status_name) => draft.has_http = true,
+        _ => return,
+    }
+    if let Some(query) = found.url_query {
+        draft.text_field("http.query", query);
+    }
+    if let Some(status) = status {
+        draft.status(status);
+    }
+    if let Some(client) = found.text(Client) {
+        draft.client(client);
+    }
+    if let Some(bytes) = found.get(Bytes).and_then(FieldValue::as_i64) {
+        draft.integer("http.bytes", bytes);
+    }
+    if let Some(ms) = ms {
+        draft.http_duration(ms);
+    }
+    let Some(method) = method else { return };
+    let has_message = found.known_message.is_some() || found.get(Message).is_some();
+    if !has_message {
+        let protocol = found.text(Protocol).unwrap_or_default();
+        let parts = [method, target.unwrap_or_default(), protocol];
+        let text: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        draft.text_field("message", found.text(RequestLine).filter(|_| line.is_some()).unwrap_or(&text.join(" ")));
+    }
+    // pino-http and others log a failed request as information; a good one stays debug.
+    match draft.status.and_then(level::of_status) {
+        Some(of_status) if of_status > Level::Info || draft.level.is_none() => {
+            draft.level = draft.level.max(Some(of_status));
+        }
+        None if draft.level.is_none() => draft.level = Some(Level::Info),
+        _ => {}
+    }
+}
+
+fn error(draft: &mut Draft<'_>, found: &Found<'_>) {
+    // A list of lines, as AWS writes it, is one text.
+    let list = found.text(Stack).filter(|stack| stack.starts_with("[\""));
+    let joined = list.and_then(|list| serde_json::from_str::<Vec<String>>(list).ok()).map(|lines| lines.join("\n"));
+    let stack = joined.as_deref().or(found.text(Stack)).filter(|stack| stack.contains(['\n', '(', ':']));
+    let (mut kind, mut message) = (found.text(ErrorType), found.text(ErrorMessage));
+    let trace = stack.and_then(trace::find);
+    if let Some(trace) = trace {
+        kind = kind.or(Some(trace.kind));
+        message = message.or(Some(trace.message));
+    }
+    // A text under `error` is what went wrong, where something did.
+    let text = found.text(Error).filter(|text| !matches!(*text, "null" | "none" | "None" | "nil" | "<nil>" | "false"));
+    if let Some(text) = text.filter(|text| !text.starts_with('{') && draft.level >= Some(Level::Warn)) {
+        message = message.or(Some(text));
+    }
+    if kind.is_none() && message.is_none() && stack.is_none() {
+        return;
+    }
+    if found.known_message.is_none() && found.get(Message).is_none() && !draft.has_http {
+        draft.text_field("message", message.unwrap_or_default());
+    }
+    draft.error(kind.unwrap_or_default(), message.unwrap_or_default(), stack.map(str::trim_end).unwrap_or_default());
+}
+
+/// A duration without a request is how long something else took.
+fn work(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
+    let message = found.known_message.or(found.text(Message));
+    let said = message.filter(|message| operation::may_be(message)).and_then(operation::of_message);
+    let ms = ms.or_else(|| said.and_then(|said| said.ms));
+    let is_failure = draft.level >= Some(Level::Error);
+    let event = found.event.filter(|event| Some(*event) != message).map(operation::short_name);
+    let named = found.text(Operation).or(event).or_else(|| said.map(|said| said.name)).filter(|name| !name.is_empty());
+    let by_message = || message.map(operation::name_of).filter(|name| !name.is_empty());
+    let found = match (said, ms) {
+        (_, Some(ms)) => named.or_else(by_message).map(|name| (name, Some(ms))),
+        (Some(_), None) => named.map(|name| (name, None)),
+        (None, None) => None,
+    };
+    let found = if message == Some("Slow query") { found.map(|(_, ms)| ("query", ms)) } else { found };
+    let outcome = match said.map(|said| said.outcome) {
+        Some(Outcome::Started) => Outcome::Started,
+        _ if is_failure => Outcome::Failure,
+        outcome => outcome.unwrap_or(Outcome::Success),
+    };
+    if let Some((name, ms)) = found {
+        draft.operation(&operation::named(name), outcome, ms.filter(|_| outcome != Outcome::Started));
+    }
+}

@@ -1,0 +1,367 @@
+//! Tracebacks and panics in a record's text: from its lines to the error's type, its message and
+//! its stack.
+
+/// An error as its own lines tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Trace<'a> {
+    /// Where the stack begins in the text.
+    pub start: usize,
+    pub kind: &'a str,
+    /// It may go over several lines.
+    pub message: &'a str,
+    /// The line that names type and message, as it was written.
+    pub title: &'a str,
+    /// The process ended by it.
+    pub is_fatal: bool,
+}
+
+/// The error that the text tells of; none where it tells of none.
+pub(super) fn find(text: &str) -> Option<Trace<'_>> {
+    if !text.contains('\n') {
+        return rust(text).or_else(|| single(text));
+    }
+    python(text)
+        .or_else(|| rust(text))
+        .or_else(|| go(text))
+        .or_else(|| elixir(text))
+        .or_else(|| frames(text))
+        .or_else(|| single(first_line(text)))
+}
+
+fn first_line(text: &str) -> &str {
+    text.split('\n').next().unwrap_or_default()
+}
+
+/// The lines of a text with their places.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split('\n').map(move |line| {
+        let start = at;
+        at += line.len() + 1;
+        (start, line.trim_end_matches('\r'))
+    })
+}
+
+/// `ValueError`, `java.lang.NullPointerException`, `My::Error`, `System.IO.IOException`
+pub(super) fn is_exception(name: &str) -> bool {
+    const ENDINGS: [&str; 8] = ["Error", "Exception", "Throwable", "Warning", "Fault", "Interrupt", "Exit", "Timeout"];
+    let name = name.rsplit_once('$').map_or(name, |(outer, inner)| if inner.is_empty() { outer } else { inner });
+    let last = name.rsplit(['.', ':', '\\']).next().unwrap_or(name);
+    last.starts_with(char::is_uppercase)
+        && ENDINGS.iter().any(|ending| last.ends_with(ending))
+        && name.len() <= 200
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | ':' | '\\' | '/'))
+}
+
+/// A line `Type: message` or `Type` of one dotted name.
+fn titled(line: &str) -> Option<(&str, &str)> {
+    let end = line.find(": ").or_else(|| line.strip_suffix(':').map(str::len)).unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'/'));
+    is_name.then(|| (name, rest.trim_start_matches(':').trim_start()))
+}
+
+const TRACEBACK: &str = "Traceback (most recent call last):";
+
+/// The part of an exception group's line behind its bars.
+fn behind_bars(line: &str) -> (&str, usize) {
+    let inner = line.trim_start_matches(' ');
+    match inner.strip_prefix("| ").or_else(|| inner.strip_prefix("+ ")) {
+        Some(rest) => (rest, line.len() - rest.len()),
+        None if inner == "|" => ("", line.len()),
+        None => (line, 0),
+    }
+}
+
+fn python(text: &str) -> Option<Trace<'_>> {
+    let (start, _) = lines(text).find(|(_, line)| line.contains(TRACEBACK))?;
+    let mut found: Option<(usize, &str, &str, &str, usize)> = None;
+    // Depth of the bars of the traceback that is being read.
+    let mut bars = None;
+    for (at, line) in lines(text).skip_while(|(at, _)| *at < start) {
+        let (inner, indent) = behind_bars(line);
+        if inner.contains(TRACEBACK) {
+            // A group's parts lie deeper; what ended it is the group itself.
+            if bars.is_none_or(|depth| indent <= depth) {
+                bars = Some(indent);
+                found = None;
+            }
+            continue;
+        }
+        if bars != Some(indent) && !(indent == 0 && bars.is_none()) {
+            continue;
+        }
+        match &mut found {
+            // The message goes on until a blank line.
+            Some((from, _, _, message, _)) if indent == 0 && !line.is_empty() && *message != "\0" => {
+                let begins = message.as_ptr() as usize - text.as_ptr() as usize;
+                let _ = from;
+                if !is_chain(line) {
+                    *message = text.get(begins..at + line.len()).unwrap_or(message);
+                }
+            }
+            Some((.., done)) if line.is_empty() => *done = 1,
+            Some(_) => {}
+            None => {
+                if !inner.starts_with([' ', '\t', '>', '|', '+'])
+                    && !inner.is_empty()
+                    && let Some((kind, message)) = titled(inner)
+                {
+                    found = Some((at, kind, inner, message, 0));
+                }
+            }
+        }
+        if let Some((.., 1)) = found {
+            // Behind the blank line only a chain goes on, which begins anew.
+            bars = Some(usize::MAX);
+        }
+    }
+    // One that was cut off names no error.
+    let (_, kind, title, message, _) = found.unwrap_or((0, "", TRACEBACK, "", 0));
+    Some(Trace { start, kind, message, title, is_fatal: false })
+}
+
+fn is_chain(line: &str) -> bool {
+    line.starts_with("During handling of the above exception")
+        || line.starts_with("The above exception was the direct cause")
+}
+
+fn rust(text: &str) -> Option<Trace<'_>> {
+    let (start, line) = lines(text).find(|(_, line)| line.starts_with("thread '") && line.contains(" panicked at"))?;
+    let rest = text.get(start + line.len() + 1..).unwrap_or_default();
+    if let Some((_, message)) = line.split_once(" panicked at '") {
+        // Before 1.73 the message stood in the line.
+        let message = message.rsplit_once("', ").map_or(message, |(message, _)| message);
+        return Some(Trace { start, kind: "panic", message, title: message, is_fatal: false });
+    }
+    let end = ["\nstack backtrace:", "\nnote: "].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
+    let message =
+        if rest.starts_with("note: ") || rest.starts_with("stack backtrace:") { "" } else { rest[..end].trim_end() };
+    let title = if message.is_empty() { line } else { message };
+    Some(Trace { start, kind: "panic", message, title, is_fatal: false })
+}
+
+/// `** (RuntimeError) boom`
+fn elixir(text: &str) -> Option<Trace<'_>> {
+    let (start, line) = lines(text).find(|(_, line)| line.starts_with("** ("))?;
+    let (kind, message) = line[4..].split_once(") ")?;
+    Some(Trace { start, kind, message, title: line, is_fatal: false })
+}
+
+fn go(text: &str) -> Option<Trace<'_>> {
+    // net/http survives a handler's panic.
+    if let Some((at, line)) = lines(text).find(|(_, line)| line.contains("http: panic serving ")) {
+        let (_, said) = line.split_once("http: panic serving ")?;
+        let message = said.split_once(": ").map_or(said, |(_, message)| message);
+        let start = text[at..].find("\ngoroutine ").map_or(text.len(), |found| at + found + 1);
+        return Some(Trace { start, kind: "panic", message, title: line, is_fatal: false });
+    }
+    let begins = |line: &str| line.starts_with("panic: ") || line.starts_with("fatal error: ");
+    let (start, line) = lines(text).find(|(_, line)| begins(line))?;
+    let (kind, message) = line.split_once(": ")?;
+    Some(Trace { start, kind, message, title: line, is_fatal: true })
+}
+
+/// Java, Node, .NET, PHP, Ruby and anyhow: a line that names the error, and frames behind it.
+fn frames(text: &str) -> Option<Trace<'_>> {
+    // A line that only names a place belongs to what follows it: Node's report of what nobody caught.
+    let is_place = |line: &str| {
+        let (place, number) = line.rsplit_once(':').unwrap_or((line, ""));
+        !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && place.contains(['/', ':'])
+            && !place.contains(' ')
+    };
+    let is_frame = |line: &str| {
+        let inner = line.trim_start();
+        let is_indented = inner.len() < line.len();
+        is_indented
+            && (inner.starts_with("at ")
+                || inner.starts_with("from ")
+                || inner.starts_with("... ")
+                || inner.starts_with("---> "))
+            || line.starts_with('/') && line.ends_with('\'') && (line.contains(":in `") || line.contains(":in '"))
+            || line.starts_with("#0 ")
+            || line == "Stack trace:"
+            || line == "[stacktrace]"
+            || line == "Caused by:"
+            || line.eq_ignore_ascii_case("stack backtrace:")
+    };
+    let (frame_at, _) = lines(text).find(|(_, line)| is_frame(line))?;
+    // The line nearest before the frames that names a type at its beginning, else within.
+    let before: Vec<(usize, &str)> = lines(&text[..frame_at]).filter(|(_, line)| !line.is_empty()).collect();
+    let at_start = before.iter().rev().find_map(|&(start, line)| Some((start, line, named(line)?)));
+    let (start, line, (kind, message)) = match at_start {
+        Some(found) => found,
+        None => before.iter().rev().find_map(|&(start, line)| Some((start, line, within(line)?)))?,
+    };
+    // The message may go over lines until the frames.
+    let from = message.as_ptr() as usize - text.as_ptr() as usize;
+    let is_end = line.ends_with(message);
+    let message = text.get(from..frame_at).filter(|_| is_end).map_or(message, str::trim_end);
+    let message = message.strip_suffix(" {").unwrap_or(message);
+    let start = if is_place(first_line(text)) { 0 } else { start };
+    let mut title = line;
+    if let Some(behind) = line.strip_prefix("Exception in thread \"") {
+        title = behind.split_once("\" ").map_or(title, |(_, title)| title);
+    }
+    // PHP says in the message where it was thrown.
+    let message = match message.rsplit_once(" in /") {
+        Some((before, _)) if text.contains("\n#0 ") => before,
+        _ => message,
+    };
+    Some(Trace { start, kind, message, title, is_fatal: false })
+}
+
+/// The error that a line names at its beginning, behind what usually introduces one.
+fn named(line: &str) -> Option<(&str, &str)> {
+    let mut rest = line.trim_start();
+    for lead in [
+        "⨯ ",
+        "Uncaught ",
+        "Unhandled exception. ",
+        "Unhandled Exception: ",
+        "PHP Fatal error:  ",
+        "Fatal error: ",
+        "Uncaught ",
+    ] {
+        rest = rest.strip_prefix(lead).unwrap_or(rest);
+    }
+    if let Some(behind) = rest.strip_prefix("Exception in thread \"") {
+        rest = behind.split_once("\" ").map_or(behind, |(_, rest)| rest);
+    }
+    let (name, message) = titled_any(rest)?;
+    is_exception(name).then_some((name, message))
+}
+
+/// `Type: message`, where the type can be a Ruby or PHP name, or have a code: `Error [ERR_X]: `.
+fn titled_any(text: &str) -> Option<(&str, &str)> {
+    let end = text.find([' ', '\t']).unwrap_or(text.len());
+    let word = &text[..end];
+    if let Some(name) = word.strip_suffix(':') {
+        return Some((name, text[end..].trim_start()));
+    }
+    if let Some((code, message)) = text[end..].strip_prefix(" [").and_then(|rest| rest.split_once("]: ")) {
+        let _ = code;
+        return Some((word, message));
+    }
+    (end == text.len()).then_some((word, &text[end..]))
+}
+
+/// `Failed: Error: net down`, `app.rb:1:in 'x': message (RuntimeError)`
+fn within(line: &str) -> Option<(&str, &str)> {
+    if let Some((before, name)) =
+        line.strip_suffix(')').and_then(|line| line.rsplit_once(" (")).filter(|(_, name)| is_exception(name))
+    {
+        let message = before.split_once(": ").map_or(before, |(_, message)| message);
+        return Some((name, message));
+    }
+    line.match_indices(": ").find_map(|(at, _)| {
+        let name = line[..at].rsplit([' ', '\t', '"', '(']).next()?;
+        (is_exception(name) || name == "error").then(|| (name, &line[at + 2..]))
+    })
+}
+
+/// One line that is the whole of an error.
+fn single(line: &str) -> Option<Trace<'_>> {
+    if let Some((kind, message)) = ["panic: ", "fatal error: "]
+        .iter()
+        .find_map(|lead| line.strip_prefix(lead).map(|message| (lead.trim_end_matches(": "), message)))
+    {
+        return Some(Trace { start: line.len(), kind, message, title: line, is_fatal: true });
+    }
+    let (kind, message) = named(line)?;
+    if kind.ends_with("Warning") || kind.ends_with("Exit") {
+        return None;
+    }
+    Some(Trace { start: line.len(), kind, message, title: line, is_fatal: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, kind: &str, message: &str, start: &str) {
+        let trace = find(text).unwrap_or_else(|| panic!("no error in {text:?}"));
+        assert_eq!((trace.kind, trace.message), (kind, message), "{text:?}");
+        assert!(text[trace.start..].starts_with(start), "{text:?} from {}", trace.start);
+    }
+
+    #[test]
+    fn what_ended_it_is_found() {
+        let frames = "  File \"/app/a.py\", line 1, in f\n    g()\n";
+        check(&format!("boom\n{TRACEBACK}\n{frames}ValueError: bad"), "ValueError", "bad", TRACEBACK);
+        check(&format!("{TRACEBACK}\n{frames}pkg.mod.MyError: a\nb\nc"), "pkg.mod.MyError", "a\nb\nc", TRACEBACK);
+        check(&format!("{TRACEBACK}\n{frames}KeyboardInterrupt"), "KeyboardInterrupt", "", TRACEBACK);
+        let chain = "\n\nDuring handling of the above exception, another exception occurred:\n\n";
+        check(
+            &format!("{TRACEBACK}\n{frames}KeyError: 'k'{chain}{TRACEBACK}\n{frames}RuntimeError: x"),
+            "RuntimeError",
+            "x",
+            TRACEBACK,
+        );
+        let group = "  + Exception Group Traceback (most recent call last):\n  |   File \"/app/tb.py\", line 7, in <module>\n  |     raise X\n  | ExceptionGroup: grp (2 sub-exceptions)\n  +-+---------------- 1 ----------------\n    | TypeError: t\n    +------------------------------------";
+        check(group, "ExceptionGroup", "grp (2 sub-exceptions)", "  + Exception");
+        check(
+            &format!("{TRACEBACK}\n{frames}KeyError: 'k'{chain}{group}"),
+            "ExceptionGroup",
+            "grp (2 sub-exceptions)",
+            TRACEBACK,
+        );
+        check(
+            "bad\njava.lang.RuntimeException: r\n\tat M.main(M.java:3)",
+            "java.lang.RuntimeException",
+            "r",
+            "java.lang",
+        );
+        check(
+            "Exception in thread \"main\" a.B$CError: wrap\nline2\n\tat M.f(M.java:2)\nCaused by: x.YException: z",
+            "a.B$CError",
+            "wrap\nline2",
+            "Exception in",
+        );
+        check("Failed: Error: net down\n    at f (/a.js:1:2) {\n  [cause]: Error: E", "Error", "net down", "Failed:");
+        check("/a.js:12\nx\n  ^\n\nError: unhandled\n    at f (/a.js:1:2)", "Error", "unhandled", "/a.js:12");
+        check("thread 'main' (1) panicked at src/main.rs:1:2:\nindex out\nnote: run", "panic", "index out", "thread");
+        check("thread 'main' panicked at 'old', src/main.rs:1:2\nnote: run", "panic", "old", "thread");
+        check("panic: boom [recovered]\n\ngoroutine 1 [running]:\nmain.f()", "panic", "boom [recovered]", "panic");
+        check(
+            "Unhandled exception. System.IO.IOException: disk\n   at A.B() in /a.cs:line 3",
+            "System.IO.IOException",
+            "disk",
+            "Unhandled",
+        );
+        check("a.rb:1:in 'x': no (RuntimeError)\n\tfrom a.rb:2:in 'y'", "RuntimeError", "no", "a.rb");
+        check("Error: outer\n\nCaused by:\n    inner", "Error", "outer", "Error: outer");
+        check("TypeError [ERR_X]: bad\n    at f (node:fs:1)", "TypeError", "bad", "TypeError");
+        check("panic: x", "panic", "x", "");
+        check("java.lang.NullPointerException: x", "java.lang.NullPointerException", "x", "");
+        check("Uncaught TypeError: x is not a function", "TypeError", "x is not a function", "");
+    }
+
+    #[test]
+    fn what_tells_of_no_error() {
+        for text in [
+            "",
+            "all is well",
+            "at home\n  at work",
+            "no error: none",
+            "a\nb",
+            "DeprecationWarning: old",
+            "x\n    at y",
+        ] {
+            assert_eq!(find(text), None, "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "(\\PC{0,20}\n?){0,6}|([A-Za-z:' |+(){}#.\\t-]{0,20}\n){0,6}") {
+            if let Some(trace) = find(&text) {
+                proptest::prop_assert!(text.is_char_boundary(trace.start));
+            }
+        }
+    }
+}

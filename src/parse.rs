@@ -37,11 +37,34 @@ use draft::Draft;
 struct Format {
     name: &'static str,
     begins: fn(u8) -> bool,
-    read: fn(&mut Draft<'_>) -> Option<()>,
+    lead: Lead,
+    read: Read,
 }
 
-const fn format(name: &'static str, begins: fn(u8) -> bool, read: fn(&mut Draft<'_>) -> Option<()>) -> Format {
-    Format { name, begins, read }
+/// Whether a line of the format begins with a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    Time,
+    NoTime,
+    Either,
+}
+
+type Read = fn(&mut Draft<'_>) -> Option<()>;
+
+const fn format(name: &'static str, begins: fn(u8) -> bool, lead: Lead, read: Read) -> Format {
+    Format { name, begins, lead, read }
+}
+
+impl Format {
+    /// Whether a line that begins so can be of the format: a quick look before the reader's.
+    fn may_read(&self, draft: &Draft<'_>) -> bool {
+        let lead = match self.lead {
+            Lead::Time => draft.lead.is_some(),
+            Lead::NoTime => draft.lead.is_none(),
+            Lead::Either => true,
+        };
+        lead && (self.begins)(draft.head.bytes().next().unwrap_or_default())
+    }
 }
 
 fn digit(byte: u8) -> bool {
@@ -70,53 +93,53 @@ fn any(_: u8) -> bool {
 
 /// The formats, in the order in which they are tried.
 const FORMATS: [Format; 47] = [
-    format("json", |byte| byte == b'{' || byte == b' ', json::line),
-    format("access", host, access::common),
-    format("nextjs", |byte| byte == b' ' || upper(byte), request::nextjs),
-    format("uvicorn", host, request::uvicorn),
-    format("morgan", host, request::morgan),
-    format("haproxy", host, request::haproxy),
-    format("access", host, request::fpm),
-    format("gin", |byte| bracket(byte) || digit(byte), request::gin),
-    format("postgres", |byte| digit(byte) || bracket(byte), postgres::line),
-    format("redis", |byte| digit(byte) || bracket(byte), servers::redis),
-    format("nginx_error", digit, servers::nginx_error),
-    format("nginx_error", lower, servers::nginx_start),
-    format("apache_error", bracket, servers::apache_error),
-    format("mysql", digit, servers::mysql),
-    format("mysql", |byte| byte == b'#', servers::mysql_slow),
-    format("rabbitmq", digit, servers::rabbitmq),
-    format("mongodb", digit, servers::mongodb),
-    format("tracing", |byte| digit(byte) || byte == b' ', rust::tracing),
-    format("tracing", bracket, rust::env_logger),
-    format("klog", upper, go::klog),
-    format("zap", digit, go::zap),
-    format("zerolog", digit, go::zerolog),
-    format("loguru", digit, python::loguru),
-    format("structlog", digit, python::structlog),
-    format("gunicorn", bracket, python::gunicorn),
-    format("celery", bracket, python::celery),
-    format("python", bracket, python::flask),
-    format("java", |byte| digit(byte) || bracket(byte), java::line),
-    format("java", digit, java::tomcat),
-    format("python", digit, python::timed),
-    format("python", upper, python::default),
-    format("jul", upper, java::jul),
-    format("dotnet", lower, java::dotnet),
-    format("serilog", |byte| digit(byte) || bracket(byte), java::serilog),
-    format("ruby", upper, others::ruby),
-    format("monolog", bracket, others::monolog),
-    format("nest", bracket, others::nest),
-    format("chromium", bracket, others::chromium),
-    format("prisma", lower, others::prisma),
-    format("php", |byte| bracket(byte) || upper(byte), others::php),
-    format("syslog", |byte| byte == b'<', others::syslog),
-    format("syslog", upper, others::bare_syslog),
-    format("logfmt", |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'@'), logfmt_line),
-    format("access", any, access::embedded),
-    format("leveled", lower, others::npm),
-    format("leveled", any, head::leveled),
-    format("text", any, text_line),
+    format("json", |byte| byte == b'{' || byte == b' ', Lead::NoTime, json::line),
+    format("access", host, Lead::NoTime, access::common),
+    format("nextjs", |byte| byte == b' ' || upper(byte), Lead::NoTime, request::nextjs),
+    format("uvicorn", host, Lead::Either, request::uvicorn),
+    format("morgan", host, Lead::NoTime, request::morgan),
+    format("haproxy", host, Lead::NoTime, request::haproxy),
+    format("access", host, Lead::NoTime, request::fpm),
+    format("gin", |byte| bracket(byte) || digit(byte), Lead::Either, request::gin),
+    format("postgres", |byte| digit(byte) || bracket(byte), Lead::Either, postgres::line),
+    format("redis", |byte| digit(byte) || bracket(byte), Lead::NoTime, servers::redis),
+    format("nginx_error", digit, Lead::Time, servers::nginx_error),
+    format("nginx_error", lower, Lead::Either, servers::nginx_start),
+    format("apache_error", bracket, Lead::NoTime, servers::apache_error),
+    format("mysql", digit, Lead::Either, servers::mysql),
+    format("mysql", |byte| byte == b'#', Lead::Either, servers::mysql_slow),
+    format("rabbitmq", digit, Lead::Time, servers::rabbitmq),
+    format("mongodb", digit, Lead::Time, servers::mongodb),
+    format("tracing", |byte| digit(byte) || byte == b' ', Lead::Either, rust::tracing),
+    format("tracing", bracket, Lead::Either, rust::env_logger),
+    format("klog", upper, Lead::NoTime, go::klog),
+    format("zap", digit, Lead::Either, go::zap),
+    format("zerolog", digit, Lead::Time, go::zerolog),
+    format("loguru", digit, Lead::Time, python::loguru),
+    format("structlog", digit, Lead::Time, python::structlog),
+    format("gunicorn", bracket, Lead::Either, python::gunicorn),
+    format("celery", bracket, Lead::Either, python::celery),
+    format("python", bracket, Lead::Either, python::flask),
+    format("java", |byte| digit(byte) || bracket(byte), Lead::Either, java::line),
+    format("java", digit, Lead::Time, java::tomcat),
+    format("python", digit, Lead::Time, python::timed),
+    format("python", upper, Lead::NoTime, python::default),
+    format("jul", upper, Lead::Time, java::jul),
+    format("dotnet", lower, Lead::Either, java::dotnet),
+    format("serilog", |byte| digit(byte) || bracket(byte), Lead::Either, java::serilog),
+    format("ruby", upper, Lead::Either, others::ruby),
+    format("monolog", bracket, Lead::Either, others::monolog),
+    format("nest", bracket, Lead::Either, others::nest),
+    format("chromium", bracket, Lead::Either, others::chromium),
+    format("prisma", lower, Lead::Either, others::prisma),
+    format("php", |byte| bracket(byte) || upper(byte), Lead::Either, others::php),
+    format("syslog", |byte| byte == b'<', Lead::Either, others::syslog),
+    format("syslog", upper, Lead::Time, others::bare_syslog),
+    format("logfmt", |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'@'), Lead::Either, logfmt_line),
+    format("access", any, Lead::Either, access::embedded),
+    format("leveled", lower, Lead::Either, others::npm),
+    format("leveled", any, Lead::Either, head::leveled),
+    format("text", any, Lead::Either, text_line),
 ];
 
 /// The last two take whatever comes, so they are no choice to remember.
@@ -147,6 +170,9 @@ fn text_line(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
+/// Names that a reader gives instead of its own, with its own.
+const REFINED: [(&str, &str); 2] = [("traefik_access", "access"), ("mongodb", "json")];
+
 /// What a text says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parsed {
@@ -159,7 +185,7 @@ pub struct Parsed {
 }
 
 /// How many formats a stream is expected to mix.
-const RECENT: usize = 4;
+const RECENT: usize = 8;
 
 /// Reads the records of one stream of one container, and remembers which formats they had.
 #[derive(Clone, Debug, Default)]
@@ -184,14 +210,13 @@ impl Parser {
     /// ```
     pub fn parse(&mut self, raw: &str, time_ns: i64) -> Parsed {
         read(raw, time_ns, |draft| {
-            let first = draft.head.bytes().next().unwrap_or_default();
             for place in self.recent {
-                if (FORMATS[place].begins)(first) && attempt(draft, place) {
+                if FORMATS[place].may_read(draft) && attempt(draft, place) {
                     return place;
                 }
             }
             for (place, format) in FORMATS.iter().enumerate() {
-                if (format.begins)(first) && !self.recent.contains(&place) && attempt(draft, place) {
+                if format.may_read(draft) && !self.recent.contains(&place) && attempt(draft, place) {
                     if place < CERTAIN {
                         self.recent.rotate_right(1);
                         self.recent[0] = place;
@@ -213,7 +238,9 @@ impl Parser {
 /// ```
 pub fn fields(raw: &str, format: &str, time_ns: i64) -> Fields {
     let parsed = read(raw, time_ns, |draft| {
-        let mut places = (0..FORMATS.len()).filter(|place| FORMATS[*place].name == format || *place >= CERTAIN);
+        let reader = REFINED.iter().find(|(refined, _)| *refined == format).map_or(format, |(_, reader)| reader);
+        let is_named = |name: &str| name == format || name == reader;
+        let mut places = (0..FORMATS.len()).filter(|place| is_named(FORMATS[*place].name) || *place >= CERTAIN);
         places.find(|place| attempt(draft, *place)).unwrap_or(FORMATS.len() - 1)
     });
     parsed.fields
@@ -271,14 +298,14 @@ fn finish(draft: &mut Draft<'_>) {
         // What ends the first line goes on in the next.
         let from = place_in(draft.head, own).filter(|from| from + own.len() == draft.head.len());
         let whole = from.filter(|_| !draft.rest.is_empty()).and_then(|from| text.get(from..)).unwrap_or(own);
-        if draft.fields.so_far().get("message").is_none() {
+        if !draft.has_message {
             draft.text_field("message", whole.trim());
         }
         if !draft.has_http && !draft.has_operation && operation::may_be(own) {
             work(draft, own);
         }
     }
-    if draft.is_structured && draft.fields.so_far().get("message").is_none() {
+    if draft.is_structured && !draft.has_message {
         draft.text_field("message", text);
     }
 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use foghorn::parse::Parser;
 use foghorn::pipeline::{Pipeline, Settings};
 use foghorn::record::{Container, ContainerCursor, ContainerId, Frame, Position, Record, Shown, Stream};
 use serde_json::Value;
@@ -132,4 +133,30 @@ fn each_case_is_read_as_a_person_reads_it() {
         }
     }
     assert!(wrong.is_empty(), "{failed} of {total} cases are read otherwise:\n{wrong}");
+}
+
+/// Which formats a stream had before changes how fast a line is read, and never what is read in it.
+#[test]
+fn no_record_depends_on_the_ones_before() {
+    let records: Vec<Record> = cases().into_iter().flat_map(|path| records(&fs::read(path).unwrap())).collect();
+    let mut parsers = [Parser::default(), Parser::default(), Parser::default()];
+    let mut wrong = String::new();
+    // In three orders, so that each has others before it.
+    for (parser, step) in parsers.iter_mut().zip([1, 7, records.len() - 1]) {
+        for at in (0..records.len()).map(|n| n * step % records.len()) {
+            let record = &records[at];
+            let alone = Parser::default().parse(&record.raw, record.time_ns());
+            let after = parser.parse(&record.raw, record.time_ns());
+            if (after.format, after.level) != (alone.format, alone.level) || after.fields != alone.fields {
+                let line: String = record.raw.chars().take(120).collect();
+                writeln!(wrong, "{} alone, {} behind others: {line:?}", alone.format, after.format).unwrap();
+            }
+            let again = foghorn::parse::fields(&record.raw, alone.format, record.time_ns());
+            if again != alone.fields {
+                let line: String = record.raw.chars().take(120).collect();
+                writeln!(wrong, "as {}, other fields when it is read from the store: {line:?}", alone.format).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -28,10 +28,12 @@ pub(super) fn common(draft: &mut Draft<'_>) -> Option<()> {
     if status != "-" && !status.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
+    draft.fields.reserve(14);
     callers(draft, before)?;
     draft.log_time(time);
     draft.message = Some(request);
     if request == "-" {
+        draft.has_message = true;
         draft.fields.push("message", FieldValue::Text(request));
     }
     requested(draft, request);

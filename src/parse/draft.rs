@@ -28,6 +28,8 @@ pub(super) struct Draft<'a> {
     pub is_interpreted: bool,
     /// A method is no request unless a status stands beside it.
     pub needs_status: bool,
+    /// What it says was found.
+    pub has_message: bool,
     pub has_http: bool,
     pub has_operation: bool,
     pub has_error: bool,
@@ -56,6 +58,7 @@ impl<'a> Draft<'a> {
             is_structured: false,
             is_interpreted: false,
             needs_status: false,
+            has_message: false,
             has_http: false,
             has_operation: false,
             has_error: false,
@@ -67,7 +70,7 @@ impl<'a> Draft<'a> {
     pub(super) fn reset(&mut self) {
         self.fields.truncate(0);
         (self.level, self.message, self.format, self.status) = (None, None, None, None);
-        (self.is_interpreted, self.needs_status) = (false, false);
+        (self.is_interpreted, self.needs_status, self.has_message) = (false, false, false);
         (self.is_structured, self.has_http, self.has_operation, self.has_error) = (false, false, false, false);
     }
 
@@ -78,6 +81,7 @@ impl<'a> Draft<'a> {
 
     pub(super) fn text_field(&mut self, name: &'static str, text: &str) {
         if !text.is_empty() && text != "-" {
+            self.has_message |= name == "message";
             self.fields.push(name, FieldValue::Text(text));
         }
     }
@@ -224,15 +228,21 @@ pub(super) fn before_port(address: &str) -> &str {
     }
 }
 
+const METHODS: [&str; 13] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "MKCOL", "REPORT",
+    "PURGE",
+];
+
 /// Whether the text begins with a method of HTTP and a space; answers the method and the rest.
 pub(super) fn split_method(text: &str) -> Option<(&str, &str)> {
-    const METHODS: [&str; 13] = [
-        "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "MKCOL", "REPORT",
-        "PURGE",
-    ];
     let end = text.bytes().take(9).take_while(u8::is_ascii_uppercase).count();
     let (method, rest) = text.split_at(end);
-    (rest.starts_with(' ') && METHODS.contains(&method)).then(|| (method, &rest[1..]))
+    (rest.starts_with(' ') && is_method(method)).then(|| (method, &rest[1..]))
+}
+
+/// Whether the text is a method of HTTP.
+pub(super) fn is_method(text: &str) -> bool {
+    METHODS.contains(&text)
 }
 
 /// Three digits that are a status of HTTP, or `000` and the like, which some print without one.

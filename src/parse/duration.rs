@@ -189,6 +189,11 @@ pub(super) fn named(name: &str) -> Option<Named> {
         *buffer.get_mut(len)? = byte.to_ascii_lowercase();
         len += 1;
     }
+    // Most names are no duration's: every stem has one of these.
+    let is_hint = |part: &[u8]| matches!(part, b"dur" | b"ela" | b"lat" | b"too" | b"tim");
+    if !buffer[..len].windows(3).any(is_hint) {
+        return None;
+    }
     let plain = std::str::from_utf8(&buffer[..len]).ok()?;
     let is_stem = |stem: &str| STEMS.contains(&stem);
     match plain {

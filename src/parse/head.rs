@@ -83,7 +83,7 @@ pub(super) fn failure(line: &str) -> Option<Level> {
     let ended = line == "Killed"
         || begins(&["Segmentation fault", "Aborted (core dumped)", "Bus error", "Illegal instruction"]);
     let crashed = ended
-        || line.contains("Out of memory: Killed process")
+        || line.starts_with('[') && line.contains("Out of memory: Killed process")
         || begins(&["Traceback (most recent call last):", "Uncaught ", "Unhandled ", "Exception in thread "])
         || (line.starts_with("thread '") && line.contains(" panicked at"));
     crashed.then_some(Level::Error)

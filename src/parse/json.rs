@@ -23,6 +23,7 @@ pub(super) fn line(draft: &mut Draft<'_>) -> Option<()> {
     if !text.starts_with('{') {
         return None;
     }
+    draft.fields.reserve(24);
     let is_whole = match read(text, &mut draft.fields) {
         Ok(()) => true,
         // What was read before the end is worth as much as it was.

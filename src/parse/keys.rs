@@ -15,12 +15,12 @@ use Role::{
     Bytes, Client, Error, ErrorMessage, ErrorType, Logger, Message, Method, Operation, Protocol, Request, RequestLine,
     Span, Stack, Status, Target, Time, Trace,
 };
-use names::{HTTP_STATUS, NAMES, ROLES, Role, role};
+use names::{HTTP_STATUS, ROLES, Role, role};
 
 /// What the line's own fields say, by role.
 #[derive(Default)]
 struct Found<'a> {
-    best: [Option<(u16, FieldValue<'a>)>; ROLES],
+    best: [Option<(u16, &'a str, FieldValue<'a>)>; ROLES],
     duration: Option<(&'a str, FieldValue<'a>, Named)>,
     level: Option<((bool, u16), Level)>,
     /// MongoDB's severity, a letter under `s`, which needs a component beside it.
@@ -60,12 +60,13 @@ impl<'a> Found<'a> {
     }
 
     fn take(&mut self, name: &'a str, value: FieldValue<'a>) {
-        match role(name) {
+        let role = role(name);
+        match role {
             Some((Role::Level, rank)) => self.level_of(rank, value),
             Some((role, rank)) => {
                 let best = &mut self.best[role as usize];
-                if best.is_none_or(|(other, _)| rank < other) && is_fit(role, value) {
-                    *best = Some((rank, value));
+                if best.is_none_or(|(other, ..)| rank < other) && is_fit(role, value) {
+                    *best = Some((rank, name, value));
                     if role == Status {
                         self.status_name = name;
                     }
@@ -86,7 +87,7 @@ impl<'a> Found<'a> {
             _ => {}
         }
         let has_unit = self.duration.is_some_and(|(_, value, _)| value.as_str().and_then(duration::whole).is_some());
-        if !has_unit && !matches!(role(name), Some((Time, _))) {
+        if !has_unit && !matches!(role, Some((Time, _))) {
             self.duration_of(name, value);
         }
     }
@@ -126,7 +127,7 @@ impl<'a> Found<'a> {
     }
 
     fn get(&self, role: Role) -> Option<FieldValue<'a>> {
-        self.best[role as usize].map(|(_, value)| value)
+        self.best[role as usize].map(|(.., value)| value)
     }
 
     fn text(&self, role: Role) -> Option<&'a str> {
@@ -138,6 +139,7 @@ impl<'a> Found<'a> {
         let (name, value, named) = self.duration?;
         let number = |unit: Unit| match value {
             FieldValue::Integer(value) => duration::milliseconds(&value.to_string(), unit),
+            FieldValue::Float(value) if unit == MILLISECONDS => Some(value).filter(|ms| *ms >= 0.0),
             FieldValue::Float(value) => duration::milliseconds(&value.to_string(), unit),
             FieldValue::Text(text) => duration::milliseconds(text, unit),
             FieldValue::Bool(_) => None,
@@ -247,8 +249,7 @@ fn known_shape(found: &Found<'_>) -> Option<Level> {
 impl Found<'_> {
     /// Whether the role is played by the field of that name.
     fn has(&self, role: Role, name: &str) -> bool {
-        let rank = NAMES.iter().position(|(known, _)| *known == name);
-        self.best[role as usize].is_some_and(|(found, _)| Some(usize::from(found)) == rank)
+        self.best[role as usize].is_some_and(|(_, found, _)| found.eq_ignore_ascii_case(name))
     }
 }
 
@@ -268,9 +269,8 @@ fn time_of(value: FieldValue<'_>, near_ns: i64) -> Option<i64> {
 /// A method with a status or a target is a request, and so is a status that can be nothing else.
 fn http(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
     let status = found.get(Status).and_then(FieldValue::as_i64).filter(|status| (100..1000).contains(status));
-    let is_method = |method: &&str| draft::split_method(&format!("{method} ")).is_some();
     let line = found.text(RequestLine).and_then(draft::split_method);
-    let method = found.text(Method).filter(is_method).or(line.map(|(method, _)| method));
+    let method = found.text(Method).filter(|method| draft::is_method(method)).or(line.map(|(method, _)| method));
     let target = found
         .text(Target)
         .or(line.map(|(_, target)| target.rsplit_once(" HTTP/").map_or(target, |(target, _)| target)));

@@ -1,6 +1,10 @@
 //! Work that is no request: from a message such as `[resume] completed repo=7 duration=1.23s` to
 //! its name, its outcome and how long it took.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::draft::Outcome;
 use super::duration;
 
@@ -193,11 +197,9 @@ fn is_coming(word: &str) -> bool {
 /// Whether a message can tell of an operation at all: most cannot, and are not looked at closely.
 pub(super) fn may_be(message: &str) -> bool {
     let bytes = message.as_bytes();
-    bytes.first() == Some(&b'[')
-        || memchr::memmem::find(bytes, b" in ").is_some()
-        || memchr::memmem::find(bytes, b"took").is_some()
-        || memchr::memmem::find(bytes, b"elapsed").is_some()
-        || memchr::memmem::find(bytes, b"duration").is_some()
+    static HINTS: LazyLock<[Finder<'static>; 4]> =
+        LazyLock::new(|| [" in ", "took", "elapsed", "duration"].map(Finder::new));
+    bytes.first() == Some(&b'[') || HINTS.iter().any(|hint| hint.find(bytes).is_some())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Access lines of other shapes: uvicorn, morgan, Next.js, Gin and HAProxy.
 
-use super::draft::{Draft, before_port, split_method, status_of};
+use super::draft::{Draft, before_port, is_method, split_method, status_of};
 use super::duration::{self, MILLISECONDS};
 use super::level;
 use super::scan::Scan;
@@ -10,7 +10,10 @@ use crate::record::{FieldValue, Level};
 /// `INFO:     127.0.0.1:36588 - "GET /boom HTTP/1.1" 500 Internal Server Error`, behind a time or
 /// not, and with the level in other places.
 pub(super) fn uvicorn(draft: &mut Draft<'_>) -> Option<()> {
-    let at = draft.head.find(" - \"")?;
+    let at = memchr::memchr(b'"', draft.head.as_bytes())?.checked_sub(3)?;
+    if !draft.head.get(at..)?.starts_with(" - ") {
+        return None;
+    }
     let (before, rest) = draft.head.split_at(at);
     let mut scan = Scan::new(&rest[3..]);
     let request = scan.quoted()?;
@@ -123,7 +126,9 @@ pub(super) fn gin(draft: &mut Draft<'_>) -> Option<()> {
     let request = columns.next()?;
     let method_end = request.bytes().take_while(u8::is_ascii_uppercase).count();
     let method = &request[..method_end];
-    split_method(&format!("{method} "))?;
+    if !is_method(method) {
+        return None;
+    }
     let target = request[method_end..].trim().trim_matches('"');
     let target = if target.is_empty() { columns.next().unwrap_or_default() } else { target };
     // Gin's own time has a dash in the middle.

@@ -400,6 +400,11 @@ impl<'a> FieldsBuilder<'a> {
         }
     }
 
+    /// Makes room for so many.
+    pub fn reserve(&mut self, fields: usize) {
+        self.fields.entries.reserve(fields);
+    }
+
     /// What was collected so far, which is then empty.
     pub fn take(&mut self) -> Fields {
         std::mem::take(&mut self.fields)

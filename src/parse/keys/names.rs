@@ -36,7 +36,7 @@ use Role::{
 };
 
 /// Names in lower case. Of several of one role in a line, the one that stands first here counts.
-pub(super) const NAMES: [(&str, Role); 175] = [
+const NAMES: [(&str, Role); 175] = [
     ("level", Role::Level),
     ("severity", Role::Level),
     ("log.level", Role::Level),

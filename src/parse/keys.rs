@@ -45,8 +45,8 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     fn of(own: FieldsOf<'a>) -> Self {
         let mut found = Self::default();
-        for (name, value, origin) in own.iter_origins() {
-            if origin.is_own {
+        own.for_each(|name, value, is_own| {
+            if is_own {
                 found.take(name, value);
             } else {
                 if name == "message" {
@@ -55,7 +55,7 @@ impl<'a> Found<'a> {
                 found.has_logger |= name == "logger";
                 found.has_time |= name == "log_time";
             }
-        }
+        });
         found
     }
 

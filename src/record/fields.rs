@@ -178,6 +178,14 @@ impl<'a> FieldsOf<'a> {
         self.fields.entries.iter().map(move |(name, kept)| (self.name(*name), self.value(*kept)))
     }
 
+    /// Calls `f` with each name and value, and whether the name is the line's own: the same as
+    /// [`FieldsOf::iter_origins`] where every line goes through it.
+    pub fn for_each(self, mut f: impl FnMut(&'a str, FieldValue<'a>, bool)) {
+        for (name, kept) in &self.fields.entries {
+            f(self.name(*name), self.value(*kept), matches!(name, Name::Own(_)));
+        }
+    }
+
     /// The same with how each came to be.
     pub fn iter_origins(self) -> impl Iterator<Item = (&'a str, FieldValue<'a>, Origin)> {
         self.fields.entries.iter().map(move |(name, kept)| {

@@ -105,7 +105,9 @@ impl FrameSink for ContainerSink {
     }
 
     fn pending_bytes(&self) -> usize {
-        self.pipeline.pending_bytes()
+        // Who reads along is shown what is not finished.
+        let is_awaited = self.fanout.live.readers() > 0 && self.patience().is_some();
+        self.pipeline.pending_bytes().max(usize::from(is_awaited))
     }
 
     async fn deliver(&mut self, mark: Mark) -> Result<(), Closed> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use fields::{
-    COMPUTED_NAMES, FieldValue, Fields, FieldsBuilder, FieldsOf, KNOWN_NAMES, MAX_FIELDS, MAX_NAME_BYTES, Origin,
+    COMPUTED_NAMES, FieldValue, Fields, FieldsBuilder, FieldsOf, KNOWN_NAMES, MAX_FIELDS, MAX_NAME_BYTES, Mark, Origin,
 };
 
 pub use shown::Shown;

@@ -2,7 +2,7 @@
 
 use super::level;
 use super::time::{self, Stamp};
-use crate::record::{FieldValue, FieldsBuilder, Level};
+use crate::record::{FieldValue, FieldsBuilder, Level, Mark};
 
 /// What a reader works on, and where it puts what it finds.
 pub(super) struct Draft<'a> {
@@ -68,7 +68,7 @@ impl<'a> Draft<'a> {
 
     /// Forgets what a reader found that gave up.
     pub(super) fn reset(&mut self) {
-        self.fields.truncate(0);
+        self.fields.back_to(Mark::default());
         (self.level, self.message, self.format, self.status) = (None, None, None, None);
         (self.is_interpreted, self.needs_status, self.has_message) = (false, false, false);
         (self.is_structured, self.has_http, self.has_operation, self.has_error) = (false, false, false, false);

@@ -47,10 +47,10 @@ pub(super) fn line(draft: &mut Draft<'_>) -> Option<()> {
 /// Adds the fields of a text that is a JSON object: dotted names, arrays and what lies too deep as
 /// compact JSON. Of two values of one name, the last one counts.
 pub(super) fn flatten(text: &str, fields: &mut FieldsBuilder<'_>) -> Option<()> {
-    let before = fields.so_far().len();
+    let before = fields.mark();
     let result = read(text, fields);
     if result.is_err() {
-        fields.truncate(before);
+        fields.back_to(before);
     }
     result.ok()
 }

@@ -331,7 +331,7 @@ fn old_style<'a>(draft: &mut Draft<'a>, mut scan: Scan<'a>) {
 fn element(draft: &mut Draft<'_>, scan: &mut Scan<'_>) -> Option<()> {
     scan.literal("[")?;
     let id = scan.take_while(|byte| !matches!(byte, b' ' | b']'))?;
-    let before = draft.fields.so_far().len();
+    let before = draft.fields.mark();
     loop {
         if scan.spaces().literal("]").is_some() {
             return Some(());
@@ -341,7 +341,7 @@ fn element(draft: &mut Draft<'_>, scan: &mut Scan<'_>) -> Option<()> {
             Some((name, scan.quoted()?))
         });
         let Some((name, value)) = pair else {
-            draft.fields.truncate(before);
+            draft.fields.back_to(before);
             return None;
         };
         draft.own(&format!("{id}.{name}"), value);

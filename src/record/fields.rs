@@ -344,6 +344,14 @@ pub const MAX_FIELDS: usize = 256;
 /// one huge key over many small ones would grow by the number of its fields.
 pub const MAX_NAME_BYTES: usize = 512;
 
+/// How much a [`FieldsBuilder`] had.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark {
+    entries: usize,
+    beside: usize,
+    left_out: u32,
+}
+
 /// Collects the fields of a line.
 ///
 /// ```
@@ -423,9 +431,22 @@ impl<'a> FieldsBuilder<'a> {
         self.fields = fields;
     }
 
-    /// Forgets every field behind the first `count`.
-    pub fn truncate(&mut self, count: usize) {
-        self.fields.entries.truncate(count);
+    /// A place to come [`back_to`](Self::back_to).
+    pub fn mark(&self) -> Mark {
+        Mark { entries: self.fields.entries.len(), beside: self.fields.beside.len(), left_out: self.fields.left_out }
+    }
+
+    /// Forgets what was added since. A field that was set anew keeps its new value.
+    pub fn back_to(&mut self, mark: Mark) {
+        self.fields.entries.truncate(mark.entries);
+        let is_used = self.fields.entries.iter().any(|(_, kept)| match kept {
+            Kept::Text(span) => span.start & BESIDE != 0 && (span.start & !BESIDE) as usize >= mark.beside,
+            Kept::Bool(_) | Kept::Integer(_) | Kept::Float(_) => false,
+        });
+        if !is_used {
+            self.fields.beside.truncate(mark.beside);
+        }
+        self.fields.left_out = mark.left_out;
     }
 
     /// What was collected.

@@ -49,6 +49,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         println!("{kind}\t{:.0}\t{}\t{:.0}", 1e6 / best, lines.len(), best * 1e3);
     }
+    // A line as long as it may be, of each byte: linear, or it would take minutes.
+    let slowest = (0..=u8::MAX).map(|byte| {
+        let mut line = vec![byte; 1 << 20];
+        line.push(b'\n');
+        let lines = vec![(Stream::Stdout, line)];
+        let best = (0..3).map(|_| {
+            let before = std::time::Instant::now();
+            std::hint::black_box(read(&lines));
+            before.elapsed()
+        });
+        (best.min().unwrap_or_default(), byte)
+    });
+    let (took, byte) = slowest.max().unwrap_or_default();
+    println!("huge\t{:.0}\t1\t{:.0}\tbyte {byte:#04x}", 1.0 / took.as_secs_f64(), took.as_nanos());
     Ok(())
 }
 

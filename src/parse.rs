@@ -295,9 +295,10 @@ fn finish(draft: &mut Draft<'_>) {
     }
     draft.level = draft.level.or_else(|| head::failure(draft.head));
     if let Some(own) = message.filter(|own| !own.is_empty() || !draft.rest.is_empty()) {
-        // What ends the first line goes on in the next.
+        // What ends the first line, or what was seen of it, goes on behind it.
         let from = place_in(draft.head, own).filter(|from| from + own.len() == draft.head.len());
-        let whole = from.filter(|_| !draft.rest.is_empty()).and_then(|from| text.get(from..)).unwrap_or(own);
+        let goes_on = !draft.rest.is_empty() || draft.is_cut;
+        let whole = from.filter(|_| goes_on).and_then(|from| text.get(from..)).unwrap_or(own);
         if !draft.has_message {
             draft.text_field("message", whole.trim());
         }

@@ -4,14 +4,21 @@ use super::level;
 use super::time::{self, Stamp};
 use crate::record::{FieldValue, FieldsBuilder, Level, Mark};
 
+/// Of a longer line, readers see the beginning only: there is no header so long, and each reader
+/// may look at all it sees.
+const HUGE_LINE_BYTES: usize = 64 << 10;
+const HEAD_BYTES: usize = 16 << 10;
+
 /// What a reader works on, and where it puts what it finds.
 pub(super) struct Draft<'a> {
     /// The whole text without escape sequences and without blank lines around it.
     pub text: &'a str,
-    /// Its first line.
+    /// Its first line, or the beginning of it where it is huge.
     pub head: &'a str,
     /// The lines behind it; empty for one line.
     pub rest: &'a str,
+    /// The first line is longer than its beginning.
+    pub is_cut: bool,
     /// Docker's time, from which a year is taken where the line has none.
     pub time_ns: i64,
     /// The time that the first line begins with.
@@ -40,7 +47,11 @@ impl<'a> Draft<'a> {
     pub(super) fn new(text: &'a str, fields: FieldsBuilder<'a>, time_ns: i64) -> Self {
         let text = text.trim_start_matches(['\r', '\n']).trim_end();
         let (head, rest) = text.split_once('\n').unwrap_or((text, ""));
-        let head = head.trim_end();
+        let mut head = head.trim_end();
+        let is_cut = head.len() > HUGE_LINE_BYTES;
+        if is_cut {
+            head = &head[..head.floor_char_boundary(HEAD_BYTES)];
+        }
         let lead = match head.as_bytes() {
             [b'0'..=b'9' | b'A'..=b'Z', ..] => time::leading(head, time_ns),
             _ => None,
@@ -49,6 +60,7 @@ impl<'a> Draft<'a> {
             text,
             head,
             rest,
+            is_cut,
             time_ns,
             lead,
             fields,

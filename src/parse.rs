@@ -19,6 +19,7 @@ mod operation;
 mod others;
 mod postgres;
 mod python;
+mod reason;
 mod request;
 mod rust;
 mod scan;
@@ -31,6 +32,7 @@ use std::borrow::Cow;
 use crate::record::{Fields, FieldsBuilder, Level};
 use crate::text;
 use draft::Draft;
+pub use reason::Reason;
 
 /// One format: its name, what a line of it begins with, and its reader, which gives up where the
 /// line is not its.
@@ -178,6 +180,8 @@ const REFINED: [(&str, &str); 2] = [("traefik_access", "access"), ("mongodb", "j
 pub struct Parsed {
     /// How bad it is.
     pub level: Level,
+    /// What the level was found by.
+    pub reason: Reason,
     /// The name of its format.
     pub format: &'static str,
     /// Everything else.
@@ -192,9 +196,23 @@ const RECENT: usize = 8;
 pub struct Parser {
     /// Places in [`FORMATS`], the latest first.
     recent: [usize; RECENT],
+    /// The format that all lines are taken to have.
+    forced: Option<&'static str>,
 }
 
 impl Parser {
+    /// A parser that knows the format already, by one of [`format_names`]; a line that is not of it
+    /// is `leveled` or `text`.
+    ///
+    /// ```
+    /// let mut parser = foghorn::parse::Parser::of("logfmt");
+    /// assert_eq!(parser.parse(r#"{"level":"warn"}"#, 0).format, "text");
+    /// assert_eq!(parser.parse("level=warn msg=slow", 0).format, "logfmt");
+    /// ```
+    pub fn of(format: &'static str) -> Self {
+        Self { forced: Some(format), ..Self::default() }
+    }
+
     /// What the text says. `time_ns` is the record's own time, from which a year is taken where the
     /// text has a day without one.
     ///
@@ -210,6 +228,9 @@ impl Parser {
     /// ```
     pub fn parse(&mut self, raw: &str, time_ns: i64) -> Parsed {
         read(raw, time_ns, |draft| {
+            if let Some(name) = self.forced {
+                return forced(draft, name);
+            }
             for place in self.recent {
                 if FORMATS[place].may_read(draft) && attempt(draft, place) {
                     return place;
@@ -227,6 +248,37 @@ impl Parser {
             FORMATS.len() - 1
         })
     }
+}
+
+/// The names of all formats, in the order of the alphabet.
+///
+/// ```
+/// assert!(foghorn::parse::format_names().contains(&"postgres"));
+/// ```
+pub fn format_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = FORMATS.iter().map(|format| format.name).chain(["traefik_access"]).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The place of the format of that name that the text has, else of those that take whatever comes.
+fn forced(draft: &mut Draft<'_>, name: &str) -> usize {
+    const TEXT: usize = FORMATS.len() - 1;
+    let places = if name == "text" { TEXT..TEXT } else { 0..TEXT };
+    for place in places {
+        let format = &FORMATS[place];
+        if !format.may_read(draft) || !attempt(draft, place) {
+            continue;
+        }
+        // Some readers know the name better than the table.
+        if place >= CERTAIN || format.name == name || draft.format == Some(name) {
+            return place;
+        }
+        draft.reset();
+    }
+    attempt(draft, TEXT);
+    TEXT
 }
 
 /// The fields of a text whose format is known by name, as [`Parser::parse`] found them: a stored
@@ -261,7 +313,8 @@ fn read(raw: &str, time_ns: i64, choose: impl FnOnce(&mut Draft<'_>) -> usize) -
     let place = choose(&mut draft);
     let format = draft.format.unwrap_or(FORMATS[place].name);
     finish(&mut draft);
-    Parsed { level: draft.level.unwrap_or_default(), format, fields: draft.fields.finish() }
+    let reason = draft.level.map(|_| draft.reason.unwrap_or(Reason::Header)).unwrap_or_default();
+    Parsed { level: draft.level.unwrap_or_default(), reason, format, fields: draft.fields.finish() }
 }
 
 /// What all formats have in common: errors and work in what the text says, and its message.
@@ -279,7 +332,10 @@ fn finish(draft: &mut Draft<'_>) {
         } else if trace.start < text.len() || draft.level.is_none_or(|level| level >= Level::Error) {
             draft.error(trace.kind, trace.message, stack);
         }
-        draft.level = draft.level.or(Some(if trace.is_fatal { Level::Fatal } else { Level::Error }));
+        if draft.level.is_none() {
+            draft.level = Some(if trace.is_fatal { Level::Fatal } else { Level::Error });
+            draft.reason = Some(Reason::Trace);
+        }
         let is_told = message.is_some_and(|own| own.len() < draft.head.len() && trace.title != own);
         if trace.start == 0 && !is_told {
             message = Some(trace.title.trim());
@@ -293,7 +349,10 @@ fn finish(draft: &mut Draft<'_>) {
             draft.rest = "";
         }
     }
-    draft.level = draft.level.or_else(|| head::failure(draft.head));
+    if draft.level.is_none() {
+        draft.level = head::failure(draft.head);
+        draft.reason = Some(Reason::Word);
+    }
     if let Some(own) = message.filter(|own| !own.is_empty() || !draft.rest.is_empty()) {
         // What ends the first line, or what was seen of it, goes on behind it.
         let from = place_in(draft.head, own).filter(|from| from + own.len() == draft.head.len());

@@ -21,6 +21,8 @@ pub struct Settings {
     pub redactor: Option<Arc<Redactor>>,
     /// The errors of the container's service.
     pub signatures: Arc<Mutex<Signatures>>,
+    /// The format that all lines have, where they are not to be looked at for one.
+    pub format: Option<&'static str>,
 }
 
 /// The most kinds of errors that are known of a service; what was not seen for the longest time makes
@@ -34,6 +36,7 @@ impl Default for Settings {
             multiline: Arc::default(),
             redactor: Some(Arc::default()),
             signatures: Arc::new(Mutex::new(Signatures::new(MAX_SIGNATURES))),
+            format: None,
         }
     }
 }
@@ -85,7 +88,7 @@ impl Pipeline {
             container,
             assembler: Assembler::new(settings.max_line_bytes),
             joiner: Joiner::new(Arc::clone(&settings.multiline)),
-            parsers: Default::default(),
+            parsers: [0; 2].map(|_| settings.format.map_or_else(Parser::default, Parser::of)),
             redactor: settings.redactor.clone(),
             signatures: Arc::clone(&settings.signatures),
             cursor,

@@ -1,6 +1,7 @@
 //! A record in the making: what a format's reader finds in a line, before it is a record.
 
 use super::level;
+use super::reason::Reason;
 use super::time::{self, Stamp};
 use crate::record::{FieldValue, FieldsBuilder, Level, Mark};
 
@@ -25,6 +26,8 @@ pub(super) struct Draft<'a> {
     pub lead: Option<Stamp>,
     pub fields: FieldsBuilder<'a>,
     pub level: Option<Level>,
+    /// What the level was found by; none where it stands in the header.
+    pub reason: Option<Reason>,
     /// What the first line says behind its header: an end of it where the text has more lines.
     pub message: Option<&'a str>,
     /// The name of the format, where a reader knows it better than the table.
@@ -65,6 +68,7 @@ impl<'a> Draft<'a> {
             lead,
             fields,
             level: None,
+            reason: None,
             message: None,
             format: None,
             is_structured: false,
@@ -81,7 +85,7 @@ impl<'a> Draft<'a> {
     /// Forgets what a reader found that gave up.
     pub(super) fn reset(&mut self) {
         self.fields.back_to(Mark::default());
-        (self.level, self.message, self.format, self.status) = (None, None, None, None);
+        (self.level, self.reason, self.message, self.format, self.status) = (None, None, None, None, None);
         (self.is_interpreted, self.needs_status, self.has_message) = (false, false, false);
         (self.is_structured, self.has_http, self.has_operation, self.has_error) = (false, false, false, false);
     }
@@ -157,6 +161,7 @@ impl<'a> Draft<'a> {
     /// The level of a plain access line: that of its status, and never of a word in it.
     pub(super) fn level_of_status(&mut self) {
         self.level = Some(self.status.and_then(level::of_status).unwrap_or(Level::Info));
+        self.reason = Some(Reason::Status);
     }
 
     /// The client of a request: an address, whose port is left out.

@@ -7,6 +7,7 @@
 
 use super::draft::Draft;
 use super::level::{of_letter, of_name};
+use super::reason::Reason;
 use super::time;
 use super::trace::is_exception;
 use crate::record::Level;
@@ -33,6 +34,7 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     });
     if is_error || is_named {
         draft.format = Some("text");
+        draft.reason = is_error.then_some(Reason::Word);
         draft.log_time(stamp);
         draft.message = Some(draft.behind_time().unwrap_or(head).trim_start());
         return Some(());

@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use super::draft::Draft;
 use super::keys;
+use super::reason::Reason;
 use super::scan::quoted;
 use crate::record::{FieldValue, FieldsBuilder};
 
@@ -37,6 +38,7 @@ pub(super) fn line(draft: &mut Draft<'_>) -> Option<()> {
     keys::interpret(draft);
     if !is_whole && draft.level.is_none() {
         draft.level = cut_level(text);
+        draft.reason = Some(Reason::Field);
     }
     // The lines of a pretty object are its own.
     draft.rest = "";

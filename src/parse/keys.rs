@@ -7,6 +7,7 @@ use super::draft::{self, Draft, Outcome};
 use super::duration::{self, MILLISECONDS, NANOSECONDS, Named, SECONDS, Unit};
 use super::level;
 use super::operation;
+use super::reason::Reason;
 use super::time;
 use super::trace;
 use crate::record::{FieldValue, FieldsOf, Level};
@@ -223,7 +224,10 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
             None => {}
         }
     }
-    draft.level = draft.level.or(found.level.map(|(_, level)| level)).or_else(|| known_shape(found));
+    if draft.level.is_none() {
+        draft.level = found.level.map(|(_, level)| level).or_else(|| known_shape(found));
+        draft.reason = Some(Reason::Field);
+    }
     let is_caddy = found.text(Logger).is_some_and(|logger| logger.starts_with("http.log"));
     let ms = found.milliseconds(is_caddy);
     http(draft, found, ms);
@@ -308,10 +312,10 @@ fn http(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
     }
     // pino-http and others log a failed request as information; a good one stays debug.
     match draft.status.and_then(level::of_status) {
-        Some(of_status) if of_status > Level::Info || draft.level.is_none() => {
-            draft.level = draft.level.max(Some(of_status));
+        Some(of_status) if of_status > Level::Info && Some(of_status) > draft.level || draft.level.is_none() => {
+            (draft.level, draft.reason) = (Some(of_status), Some(Reason::Status));
         }
-        None if draft.level.is_none() => draft.level = Some(Level::Info),
+        None if draft.level.is_none() => (draft.level, draft.reason) = (Some(Level::Info), Some(Reason::Status)),
         _ => {}
     }
 }

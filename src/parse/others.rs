@@ -4,6 +4,7 @@ use super::draft::{Draft, split_method, status_of};
 use super::duration;
 use super::json;
 use super::level;
+use super::reason::Reason;
 use super::scan::Scan;
 use super::time;
 use crate::record::Level;
@@ -67,7 +68,10 @@ fn rails(draft: &mut Draft<'_>, message: &str) -> Option<()> {
         draft.has_http = true;
         draft.status(status);
         draft.http_duration(ms);
-        draft.level = draft.level.max(level::of_status(status));
+        let of_status = level::of_status(status);
+        if of_status > draft.level {
+            (draft.level, draft.reason) = (of_status, Some(Reason::Status));
+        }
     }
     Some(())
 }
@@ -274,6 +278,7 @@ pub(super) fn syslog(draft: &mut Draft<'_>) -> Option<()> {
     let priority: i64 = scan.within("<", ">").filter(|text| text.len() <= 3)?.parse().ok()?;
     if priority < 192 {
         draft.level = level::of_number(priority % 8);
+        draft.reason = Some(Reason::Priority);
         draft.integer("facility", priority / 8);
     }
     let mut ahead = scan;

@@ -2,7 +2,6 @@
 
 use super::draft::{Draft, before_port, is_method, split_method, status_of};
 use super::duration::{self, MILLISECONDS};
-use super::level;
 use super::scan::Scan;
 use super::time;
 use crate::record::{FieldValue, Level};
@@ -230,6 +229,6 @@ pub(super) fn haproxy(draft: &mut Draft<'_>) -> Option<()> {
             draft.text_field("protocol", rest.split(' ').nth(1).unwrap_or_default());
         }
     }
-    draft.level = draft.status.and_then(level::of_status).or(Some(Level::Info));
+    draft.level_of_status();
     Some(())
 }

@@ -97,6 +97,7 @@ fn read(body: &[u8], container: &Arc<Container>) -> Result<Vec<Batch>, Box<dyn s
                 cursor: finish.cursor,
                 first_seen_ns: 0,
                 complete: false,
+                import: None,
                 forget: false,
                 urgent: false,
             },

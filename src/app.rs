@@ -67,7 +67,9 @@ impl App {
         let address = listener.local_addr().map_err(listen)?;
         let client = Client::new(&config.docker)?;
         let mut store = Store::open(&config.store, &config.retention, Arc::new(parse::fields))?;
-        let resumable = std::mem::take(&mut store.resumable);
+        let mut resumable = std::mem::take(&mut store.resumable);
+        // An imported file is no container that the engine could have lost.
+        resumable.retain(|_, (_, checkpoint)| checkpoint.import.is_none());
 
         let mut registry = Registry::default();
         let metrics = LogMetrics::register(&mut registry);
@@ -121,7 +123,8 @@ impl App {
     }
 }
 
-fn settings(config: &Config) -> Settings {
+/// What pipelines do with lines, as it is configured.
+pub fn settings(config: &Config) -> Settings {
     let multiline = config.multiline;
     Settings {
         max_line_bytes: to_usize(config.line.max_bytes),

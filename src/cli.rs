@@ -4,6 +4,9 @@
 
 pub mod check;
 pub mod healthcheck;
+pub mod import;
+mod input;
+pub mod parse;
 
 use std::ffi::OsString;
 use std::io;
@@ -24,6 +27,10 @@ pub enum Command {
     Check(Config),
     /// Ask a running Foghorn how it is: [`healthcheck::run`].
     Healthcheck(Config),
+    /// Show what lines become: [`parse::run`].
+    Parse(Config, parse::Options),
+    /// Store the lines of files: [`import::run`].
+    Import(Config, import::Options),
 }
 
 /// Why there is nothing to do.
@@ -69,13 +76,15 @@ pub fn parse<A: Into<OsString> + Clone>(
     names: impl IntoIterator<Item = String>,
 ) -> Result<Command, CliError> {
     let matches = command().try_get_matches_from(args)?;
-    let (make, matches): (fn(Config) -> Command, &ArgMatches) = match matches.subcommand() {
-        Some(("check", matches)) => (Command::Check, matches),
-        Some(("healthcheck", matches)) => (Command::Healthcheck, matches),
-        Some((_, matches)) => (Command::Serve, matches),
-        None => (Command::Serve, &matches),
-    };
-    Ok(make(Config::load(&overrides(matches), env, names)?))
+    let (name, matches) = matches.subcommand().unwrap_or(("serve", &matches));
+    let config = Config::load(&overrides(matches), env, names)?;
+    Ok(match name {
+        "check" => Command::Check(config),
+        "healthcheck" => Command::Healthcheck(config),
+        "parse" => Command::Parse(config, parse::Options::of(matches)),
+        "import" => Command::Import(config, import::Options::of(matches)),
+        _ => Command::Serve(config),
+    })
 }
 
 /// The same with the process's own arguments and environment.
@@ -108,6 +117,8 @@ fn command() -> clap::Command {
             "Show the configuration in force and ask the engine; exits 1 if it does not answer",
         ))
         .subcommand(subcommand("healthcheck", "Ask a running Foghorn how it is; exits 1 unless it is well"))
+        .subcommand(parse::command("Show what lines of files, or of standard input, become: a JSON object a record"))
+        .subcommand(import::command("Store the lines of files, each once, while no Foghorn uses the store"))
         .arg(Arg::new(FILE).long(FILE).value_name("PATH").value_parser(clap::value_parser!(PathBuf)).global(true).help(
             "The configuration file, which has to exist [default: ./foghorn.toml, else /etc/foghorn/foghorn.toml]",
         ))
@@ -159,12 +170,34 @@ mod tests {
             Command::Serve(_) => "serve",
             Command::Check(_) => "check",
             Command::Healthcheck(_) => "healthcheck",
+            Command::Parse(..) => "parse",
+            Command::Import(..) => "import",
         };
-        for (args, expected) in
-            [(&[][..], "serve"), (&["serve"], "serve"), (&["check"], "check"), (&["healthcheck"], "healthcheck")]
-        {
+        for (args, expected) in [
+            (&[][..], "serve"),
+            (&["serve"], "serve"),
+            (&["check"], "check"),
+            (&["healthcheck"], "healthcheck"),
+            (&["parse"], "parse"),
+            (&["import", "a.log"], "import"),
+        ] {
             assert_eq!(name(args), expected, "{args:?}");
         }
+    }
+
+    #[test]
+    fn files_and_their_options_are_read() {
+        let args = ["parse", "--format", "json", "--explain", "a.log", "-", "--redact-enabled", "false"];
+        let Command::Parse(config, options) = run(&args).unwrap() else { panic!("that is parse") };
+        let files = vec!["a.log".into(), "-".into()];
+        assert_eq!(options, parse::Options { format: Some("json"), explain: true, files });
+        assert!(!config.redact.enabled);
+        let Command::Import(_, options) = run(&["import", "--again", "--service", "web", "-"]).unwrap() else {
+            panic!("that is import")
+        };
+        assert_eq!(options, import::Options { service: Some("web".into()), again: true, files: vec!["-".into()] });
+        let error = run(&["parse", "--format", "jason"]).unwrap_err().to_string();
+        assert!(error.contains("access, apache_error, ") && error.contains(", zerolog"), "{error}");
     }
 
     #[test]
@@ -213,6 +246,9 @@ mod tests {
             (&["--nonsense"], 2),
             (&["nonsense"], 2),
             (&["--http-listen"], 2),
+            (&["parse", "--format", "jason"], 2),
+            (&["import"], 2),
+            (&["import", "--service", "", "a.log"], 2),
             (&["--http-listen", "nowhere"], 2),
             (&["--log-level", "info", "--log-level", "warn"], 2),
         ];

@@ -4,6 +4,7 @@
 //! nanoseconds since the Unix epoch, because they are what order and cursors are made of.
 
 mod fields;
+mod import;
 mod shown;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub use fields::{
     COMPUTED_NAMES, FieldValue, Fields, FieldsBuilder, FieldsOf, KNOWN_NAMES, MAX_FIELDS, MAX_NAME_BYTES, Mark, Origin,
 };
 
+pub use import::Import;
 pub use shown::Shown;
 
 /// A container's full id, 64 hexadecimal digits as the engine prints it.
@@ -481,6 +483,9 @@ pub struct Checkpoint {
     /// The log was read to its end after the container exited; nothing is outstanding.
     #[serde(default)]
     pub complete: bool,
+    /// The lines come from a file and not from the engine: how far it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Import>,
     /// The container is gone for good: forget its cursor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forget: bool,

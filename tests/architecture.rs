@@ -49,7 +49,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("cli", &["config"]),
+    // It runs what it offers: lines of files go through the pipeline, as those of containers do.
+    ("cli", &["app", "assemble", "config", "parse", "pipeline", "record", "signature", "store"]),
     // A program of its own beside Foghorn.
     ("sim", &[]),
 ];

@@ -119,6 +119,7 @@ impl FrameSink for ContainerSink {
             cursor: self.pipeline.cursor(),
             first_seen_ns: self.first_seen_ns,
             complete: mark == Mark::Complete,
+            import: None,
             forget: mark == Mark::Forget,
             // Without a durable place, what the engine rotates away cannot be said to be lost.
             urgent: mark != Mark::Read || is_first,

@@ -360,6 +360,7 @@ fn fresh() -> Checkpoint {
         cursor: ContainerCursor::default(),
         first_seen_ns: now_ns(),
         complete: false,
+        import: None,
         forget: false,
         urgent: false,
     }

@@ -76,7 +76,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{ContainerCursor, Position, StreamCursor};
+    use crate::record::{ContainerCursor, Import, Position, StreamCursor};
 
     #[test]
     fn a_ledger_survives_its_payload() {
@@ -92,9 +92,12 @@ mod tests {
             stderr: StreamCursor { last, open_at: last, high_ns: Some(5) },
             ..ContainerCursor::default()
         };
-        let checkpoint = Checkpoint { cursor, first_seen_ns: 7, complete: true, forget: false, urgent: false };
+        let checkpoint =
+            Checkpoint { cursor, first_seen_ns: 7, complete: true, import: None, forget: false, urgent: false };
         let mut ledger = Ledger { sequence: 9, ..Ledger::default() };
         ledger.apply(&container("a"), &checkpoint);
+        let import = Some(Import { source: u64::MAX, last_ns: Some(-1), stderr_bytes: 9, ..Import::default() });
+        let checkpoint = Checkpoint { import, ..checkpoint };
         ledger.apply(&container("b"), &checkpoint);
         ledger.apply(&container("a"), &Checkpoint { forget: true, ..checkpoint });
         let read = Ledger::from_payload(&ledger.to_payload()).unwrap();

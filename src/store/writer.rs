@@ -20,6 +20,24 @@ const URGENT: Duration = Duration::from_millis(200);
 /// How soon a group that is due asks again while the one before is being committed.
 const AGAIN: Duration = Duration::from_millis(50);
 
+/// What is read in one order, and becomes durable in that order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Log {
+    /// A container's.
+    Container(ContainerId),
+    /// A file's, whatever containers speak in it: how far it was imported is one place in it.
+    Import(u64),
+}
+
+impl Log {
+    fn of(batch: &Batch) -> Self {
+        match batch.checkpoint.import {
+            Some(import) => Self::Import(import.source),
+            None => Self::Container(batch.container.id.clone()),
+        }
+    }
+}
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
     commit_interval: Duration,
@@ -31,8 +49,8 @@ pub(super) struct Writer {
     due: Option<Instant>,
     /// The part that each day's records go to in this group.
     group_keys: HashMap<i64, Key>,
-    /// The partition that a container's last batch went to: a clock set back does not go back.
-    last_key: HashMap<ContainerId, Key>,
+    /// The partition that the last batch of a log went to: a clock set back does not go back.
+    last_key: HashMap<Log, Key>,
     /// Where groups go: taken one at a time, so that at most two are in memory.
     groups: SyncSender<Group>,
 }
@@ -111,16 +129,18 @@ impl Writer {
 
     fn append(&mut self, batch: Batch) {
         let now = Instant::now();
-        let key = self.key(&batch);
-        let records = batch.records.len();
         let first_ns = batch.records.first().map(Record::time_ns);
+        // Before it has a partition: there is none for days that are not kept.
         let batch = match first_ns {
             Some(time_ns) if retention::is_too_old(time_ns, &self.retention) => {
-                self.shared.status().too_old_records += records as u64;
+                self.shared.status().too_old_records += batch.records.len() as u64;
                 Batch { records: Arc::new([]), ..batch }
             }
             _ => batch,
         };
+        let log = Log::of(&batch);
+        let key = self.key(&batch, &log);
+        let records = batch.records.len();
         if !batch.records.is_empty() {
             self.group_records += records;
             self.group.bytes += batch.records.iter().map(|r| r.raw.len()).sum::<usize>();
@@ -132,13 +152,13 @@ impl Writer {
         // A batch that only says that a container was seen is no place in time: its history may lie
         // days before, and goes to the partitions of its days. Whatever waits of the container
         // goes first, so that its checkpoints stay in order.
-        if records > 0 && self.last_key.insert(batch.container.id.clone(), key).is_none() {
-            for pending in self.group.pending.iter_mut().filter(|p| p.batch.container.id == batch.container.id) {
+        if records > 0 && self.last_key.insert(log.clone(), key).is_none() {
+            for pending in self.group.pending.iter_mut().filter(|p| Log::of(&p.batch) == log) {
                 pending.key = pending.key.min(key);
             }
         }
         if batch.checkpoint.forget {
-            self.last_key.remove(&batch.container.id);
+            self.last_key.remove(&log);
         }
         self.group.pending.push(Pending { key, batch });
         let due = if self.is_full() {
@@ -151,9 +171,9 @@ impl Writer {
         self.due = Some(self.due.map_or(due, |before| before.min(due)));
     }
 
-    /// The partition of a batch: that of its day, or a later one that its container has reached.
-    fn key(&mut self, batch: &Batch) -> Key {
-        let last = self.last_key.get(&batch.container.id).copied();
+    /// The partition of a batch: that of its day, or a later one that its log has reached.
+    fn key(&mut self, batch: &Batch, log: &Log) -> Key {
+        let last = self.last_key.get(log).copied();
         let day = match (batch.records.first(), last) {
             (Some(record), _) => Key::of_time(record.time_ns()),
             (None, Some(last)) => last,

@@ -7,6 +7,7 @@ mod engine;
 mod crash;
 mod gaps;
 mod http;
+mod import;
 mod life;
 mod multiline;
 mod reading;

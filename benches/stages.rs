@@ -50,7 +50,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let retention = RetentionConfig { max_age: std::time::Duration::from_secs(1 << 30), max_bytes: 10 << 30 };
         let before = cpu_us()?;
         runtime.block_on(async {
-            let store = Store::open(&config, &retention, Arc::new(foghorn::parse::fields))?;
+            let store = Store::open(
+                &config,
+                &retention,
+                Arc::new(|raw, format, time_ns, _| foghorn::parse::fields(raw, format, time_ns)),
+            )?;
             let appender = store.appender();
             for batch in batches {
                 appender.send(batch).await?;

@@ -1,6 +1,7 @@
 //! The only wiring: builds the stages, owns their channels and tasks, and stops them in the order
 //! in which a line meets them.
 
+mod labels;
 mod observe;
 mod sink;
 
@@ -21,9 +22,10 @@ use crate::fanout::Fanout;
 use crate::http::{self, Handles};
 use crate::live::Live;
 use crate::metrics::{Exposition, LogMetrics, Registry};
-use crate::parse;
 use crate::pipeline::Settings;
-use crate::store::{Store, StoreError};
+use crate::record::Container;
+use crate::redact::Redactor;
+use crate::store::{ReadFields, Store, StoreError};
 
 /// Why Foghorn cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +68,7 @@ impl App {
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let client = Client::new(&config.docker)?;
-        let mut store = Store::open(&config.store, &config.retention, Arc::new(parse::fields))?;
+        let mut store = Store::open(&config.store, &config.retention, read_fields(config))?;
         let mut resumable = std::mem::take(&mut store.resumable);
         // An imported file is no container that the engine could have lost.
         resumable.retain(|_, (_, checkpoint)| checkpoint.import.is_none());
@@ -90,13 +92,18 @@ impl App {
         let http = tokio::spawn(http::serve(listener, handles).instrument(info_span!("http")));
 
         let stop_source = CancellationToken::new();
+        let settings = settings(config);
+        // A label can ask for masking where it is switched off.
+        let redactor = settings.redactor.clone().unwrap_or_else(|| redactor(config));
         let watch = Watch {
             client,
             config: config.docker.clone(),
             own_id: own_id(),
             sinks: Arc::new(sink::ContainerSinks {
                 fanout,
-                settings: settings(config),
+                settings,
+                redactor,
+                board: board.clone(),
                 signatures: Mutex::default(),
                 latest: Arc::new(Mutex::default()),
             }),
@@ -123,6 +130,18 @@ impl App {
     }
 }
 
+/// Reads the fields of a stored line again, with the user's own rules.
+pub fn read_fields(config: &Config) -> ReadFields {
+    let rules = Arc::clone(&config.rules.parse);
+    Arc::new(move |raw: &str, format: &str, time_ns, container: &Container| {
+        rules.fields(raw, format, time_ns, container)
+    })
+}
+
+fn redactor(config: &Config) -> Arc<Redactor> {
+    config.rules.redactor.clone().unwrap_or_default()
+}
+
 /// What pipelines do with lines, as it is configured.
 pub fn settings(config: &Config) -> Settings {
     let multiline = config.multiline;
@@ -135,7 +154,8 @@ pub fn settings(config: &Config) -> Settings {
             start: None,
             enabled: multiline.enabled,
         }),
-        redactor: config.redact.enabled.then(Arc::default),
+        redactor: config.redact.enabled.then(|| redactor(config)),
+        rules: Arc::clone(&config.rules.parse),
         ..Settings::default()
     }
 }

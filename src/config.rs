@@ -9,8 +9,8 @@ mod error;
 mod file;
 pub mod keys;
 pub mod level;
-pub mod pattern;
 mod reference;
+mod rules;
 mod sections;
 pub mod size;
 pub mod value;
@@ -19,11 +19,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use crate::pattern::Pattern;
 pub use endpoint::Endpoint;
 pub use error::ConfigError;
 pub use level::LogLevel;
-pub use pattern::Pattern;
 pub use reference::{example, reference};
+pub use rules::RulesConfig;
 pub use sections::{
     ClientFiles, DockerConfig, DockerMode, HttpConfig, LineConfig, LiveConfig, LogConfig, LogFormat, MultilineConfig,
     RedactConfig, RetentionConfig, StoreConfig, TlsFiles,
@@ -55,6 +56,8 @@ pub struct Config {
     pub live: LiveConfig,
     /// What Foghorn says of itself.
     pub log: LogConfig,
+    /// The user's own formats, fields, durations and secrets.
+    pub rules: RulesConfig,
     entries: Vec<Entry>,
     file: Option<PathBuf>,
 }
@@ -107,9 +110,9 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         check_variables(env, names)?;
         let file = find_file(args, env, files)?;
-        let mut written = match &file {
+        let file::File { mut written, rules } = match &file {
             Some((path, text)) => file::read(text, path)?,
-            None => Vec::new(),
+            None => file::File::default(),
         };
         written.extend(KEYS.iter().filter_map(|key| {
             let variable = key.variable();
@@ -124,7 +127,7 @@ impl Config {
         }
         let values = in_force(written, env)?;
         let entries = KEYS.iter().map(|key| entry(key, &values)).collect();
-        Self::from_values(&values, entries, file.map(|(path, _)| path))
+        Self::from_values(&values, rules, entries, file.map(|(path, _)| path))
     }
 
     /// The values in force, in the order of the table, as they were loaded.
@@ -137,7 +140,12 @@ impl Config {
         self.file.as_deref()
     }
 
-    fn from_values(values: &Values, entries: Vec<Entry>, file: Option<PathBuf>) -> Result<Self, ConfigError> {
+    fn from_values(
+        values: &Values,
+        rules: RulesConfig,
+        entries: Vec<Entry>,
+        file: Option<PathBuf>,
+    ) -> Result<Self, ConfigError> {
         let host = values.endpoint("docker.host");
         let tls = tls_files(&host, values)?;
         Ok(Self {
@@ -184,6 +192,7 @@ impl Config {
                 level: values.level("log.level"),
                 format: LogFormat::from_name(values.choice("log.format")),
             },
+            rules,
             entries,
             file,
         })
@@ -626,7 +635,7 @@ mod tests {
         ] {
             assert!(lines.iter().any(|shown| shown == line), "{line} is missing from {lines:#?}");
         }
-        let written = file::read(&lines.join("\n"), Path::new("f.toml")).unwrap();
+        let written = file::read(&lines.join("\n"), Path::new("f.toml")).unwrap().written;
         assert_eq!(written.len(), KEYS.len() - 1);
     }
 

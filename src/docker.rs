@@ -18,6 +18,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use inspect::Labels;
 pub use watch::{Resumable, Watch, run};
 
 use crate::record::{Checkpoint, Container, ContainerCursor, ContainerId, Frame, Gap, Stream};
@@ -78,8 +79,8 @@ pub trait Sinks: Send + Sync + 'static {
     type Sink: FrameSink;
     /// Where a container's sink that was opened before has got to; none where there was none.
     fn latest(&self, id: &ContainerId) -> Option<Checkpoint>;
-    /// A sink that continues at `checkpoint`.
-    fn open(&self, container: Arc<Container>, checkpoint: Checkpoint) -> Self::Sink;
+    /// A sink that continues at `checkpoint`; `labels` are empty for a container that is gone.
+    fn open(&self, container: Arc<Container>, labels: &Labels, checkpoint: Checkpoint) -> Self::Sink;
 }
 
 /// Nanoseconds since the epoch, by this machine's clock.

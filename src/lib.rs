@@ -16,6 +16,8 @@ pub mod config;
 pub mod drain;
 pub mod telemetry;
 
+pub mod expression;
+pub mod pattern;
 pub mod record;
 pub mod text;
 

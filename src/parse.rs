@@ -3,12 +3,13 @@
 //! fields, and is no error.
 //!
 //! Formats do not overlap: which of them is tried first changes how fast a line is read, and never
-//! what is read in it.
+//! what is read in it. A user's own formats may, and are tried before them, in the user's order.
 
 mod access;
 mod draft;
 mod duration;
 mod go;
+mod grok;
 mod head;
 mod java;
 mod json;
@@ -17,10 +18,12 @@ mod level;
 mod logfmt;
 mod operation;
 mod others;
+mod own;
 mod postgres;
 mod python;
 mod reason;
 mod request;
+mod rules;
 mod rust;
 mod scan;
 mod servers;
@@ -28,11 +31,17 @@ mod time;
 mod trace;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use crate::record::{Fields, FieldsBuilder, Level};
+pub use rules::{MAX_RULES, Overrides, RuleError, Rules, Text};
+
+use crate::record::{Container, Fields, FieldsBuilder, Level};
 use crate::text;
 use draft::Draft;
 pub use reason::Reason;
+
+use own::Scope;
+use rules::Applied;
 
 /// One format: its name, what a line of it begins with, and its reader, which gives up where the
 /// line is not its.
@@ -196,11 +205,20 @@ const RECENT: usize = 8;
 pub struct Parser {
     /// Places in [`FORMATS`], the latest first.
     recent: [usize; RECENT],
-    /// The format that all lines are taken to have.
-    forced: Option<&'static str>,
+    /// The user's own rules, and which of them apply; none where there are none.
+    rules: Option<(Arc<Rules>, Applied)>,
+    overrides: Overrides,
 }
 
 impl Parser {
+    /// A parser that also knows a user's rules, as far as they apply to the container. The default
+    /// knows none.
+    pub fn new(rules: &Arc<Rules>, container: &Container, overrides: Overrides) -> Self {
+        let mut parser = Self { overrides, ..Self::default() };
+        parser.rename(rules, container);
+        parser
+    }
+
     /// A parser that knows the format already, by one of [`format_names`]; a line that is not of it
     /// is `leveled` or `text`.
     ///
@@ -210,7 +228,13 @@ impl Parser {
     /// assert_eq!(parser.parse("level=warn msg=slow", 0).format, "logfmt");
     /// ```
     pub fn of(format: &'static str) -> Self {
-        Self { forced: Some(format), ..Self::default() }
+        Self { overrides: Overrides { format: Some(format), ..Overrides::default() }, ..Self::default() }
+    }
+
+    /// The container has a new name, and other rules may apply to it.
+    pub fn rename(&mut self, rules: &Arc<Rules>, container: &Container) {
+        let applied = rules.applied(container);
+        self.rules = Scope::new(rules, applied).map(|_| (Arc::clone(rules), applied));
     }
 
     /// What the text says. `time_ns` is the record's own time, from which a year is taken where the
@@ -227,9 +251,13 @@ impl Parser {
     /// assert_eq!(parsed.fields.of(line).get("http.took").unwrap().text(), "7");
     /// ```
     pub fn parse(&mut self, raw: &str, time_ns: i64) -> Parsed {
-        read(raw, time_ns, |draft| {
-            if let Some(name) = self.forced {
-                return forced(draft, name);
+        let scope = self.rules.as_ref().and_then(|(rules, applied)| Scope::new(rules, *applied));
+        let mut parsed = read(raw, time_ns, scope, |draft| {
+            if let Some(name) = self.overrides.format {
+                return named(draft, scope, name);
+            }
+            if scope.is_some_and(|scope| own::read(draft, scope)) {
+                return FORMATS.len() - 1;
             }
             for place in self.recent {
                 if FORMATS[place].may_read(draft) && attempt(draft, place) {
@@ -246,7 +274,11 @@ impl Parser {
                 }
             }
             FORMATS.len() - 1
-        })
+        });
+        if parsed.level == Level::Unknown {
+            parsed.level = self.overrides.level.unwrap_or_default();
+        }
+        parsed
     }
 }
 
@@ -256,46 +288,52 @@ impl Parser {
 /// assert!(foghorn::parse::format_names().contains(&"postgres"));
 /// ```
 pub fn format_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = FORMATS.iter().map(|format| format.name).chain(["traefik_access"]).collect();
+    let mut names: Vec<&str> =
+        FORMATS.iter().map(|format| format.name).chain(REFINED.map(|(refined, _)| refined)).collect();
     names.sort_unstable();
     names.dedup();
     names
 }
 
-/// The place of the format of that name that the text has, else of those that take whatever comes.
-fn forced(draft: &mut Draft<'_>, name: &str) -> usize {
-    const TEXT: usize = FORMATS.len() - 1;
-    let places = if name == "text" { TEXT..TEXT } else { 0..TEXT };
-    for place in places {
-        let format = &FORMATS[place];
-        if !format.may_read(draft) || !attempt(draft, place) {
-            continue;
-        }
-        // Some readers know the name better than the table.
-        if place >= CERTAIN || format.name == name || draft.format == Some(name) {
-            return place;
-        }
-        draft.reset();
-    }
-    attempt(draft, TEXT);
-    TEXT
-}
-
 /// The fields of a text whose format is known by name, as [`Parser::parse`] found them: a stored
-/// line shows the fields that it was found by. A format that is not known any more is none.
+/// line shows the fields that it was found by. A format that is not known any more says nothing.
+/// With rules it is [`Rules::fields`].
 ///
 /// ```
 /// let fields = foghorn::parse::fields(r#"{"user":{"id":7}}"#, "json", 0);
 /// assert_eq!(fields.of("").get("user.id").unwrap().text(), "7");
 /// ```
 pub fn fields(raw: &str, format: &str, time_ns: i64) -> Fields {
-    let parsed = read(raw, time_ns, |draft| {
-        let reader = REFINED.iter().find(|(refined, _)| *refined == format).map_or(format, |(_, reader)| reader);
-        let is_named = |name: &str| name == format || name == reader;
-        let mut places = (0..FORMATS.len()).filter(|place| is_named(FORMATS[*place].name) || *place >= CERTAIN);
-        places.find(|place| attempt(draft, *place)).unwrap_or(FORMATS.len() - 1)
+    fields_with(None, raw, format, time_ns)
+}
+
+fn fields_with(scope: Option<Scope<'_>>, raw: &str, format: &str, time_ns: i64) -> Fields {
+    let parsed = read(raw, time_ns, scope, |draft| {
+        let is_built_in = is_built_in(format);
+        if is_built_in || scope.is_some_and(|scope| own::read_named(draft, scope, format)) {
+            return if is_built_in { named(draft, None, format) } else { FORMATS.len() - 1 };
+        }
+        // A rule that is gone, or matches no more.
+        let place = (0..FORMATS.len()).find(|place| FORMATS[*place].may_read(draft) && attempt(draft, *place));
+        place.unwrap_or(FORMATS.len() - 1)
     });
     parsed.fields
+}
+
+fn is_built_in(name: &str) -> bool {
+    FORMATS.iter().any(|format| format.name == name) || REFINED.iter().any(|(refined, _)| *refined == name)
+}
+
+/// Reads the text as this format, else as what takes whatever comes.
+fn named(draft: &mut Draft<'_>, scope: Option<Scope<'_>>, name: &str) -> usize {
+    if scope.is_some_and(|scope| own::read_named(draft, scope, name)) {
+        return FORMATS.len() - 1;
+    }
+    // A name that a reader gives can be that of another one, too.
+    let reader = REFINED.iter().find(|(refined, _)| *refined == name).map_or(name, |(_, reader)| reader);
+    let is_named = |place: &usize| FORMATS[*place].name == name || FORMATS[*place].name == reader;
+    let mut places = (0..FORMATS.len()).filter(is_named).chain(CERTAIN..FORMATS.len());
+    places.find(|place| attempt(draft, *place)).unwrap_or(FORMATS.len() - 1)
 }
 
 fn attempt(draft: &mut Draft<'_>, place: usize) -> bool {
@@ -306,14 +344,18 @@ fn attempt(draft: &mut Draft<'_>, place: usize) -> bool {
     found
 }
 
-fn read(raw: &str, time_ns: i64, choose: impl FnOnce(&mut Draft<'_>) -> usize) -> Parsed {
+fn read(raw: &str, time_ns: i64, scope: Option<Scope<'_>>, choose: impl FnOnce(&mut Draft<'_>) -> usize) -> Parsed {
     let plain: Cow<'_, str> =
         if memchr::memchr(0x1b, raw.as_bytes()).is_some() { text::without_escapes(raw) } else { raw.into() };
     let mut draft = Draft::new(&plain, FieldsBuilder::new(raw), time_ns);
+    draft.scope = scope;
     let place = choose(&mut draft);
     let format = draft.format.unwrap_or(FORMATS[place].name);
     finish(&mut draft);
     let reason = draft.level.map(|_| draft.reason.unwrap_or(Reason::Header)).unwrap_or_default();
+    if let Some(scope) = scope {
+        own::finish(&mut draft, scope);
+    }
     Parsed { level: draft.level.unwrap_or_default(), reason, format, fields: draft.fields.finish() }
 }
 
@@ -328,7 +370,9 @@ fn finish(draft: &mut Draft<'_>) {
     if let Some(trace) = trace {
         let stack = text[trace.start..].trim_end();
         if draft.has_error {
-            draft.text_field("error.stack", stack);
+            if !draft.has("error.stack") {
+                draft.text_field("error.stack", stack);
+            }
         } else if trace.start < text.len() || draft.level.is_none_or(|level| level >= Level::Error) {
             draft.error(trace.kind, trace.message, stack);
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::assemble::{Assembler, Entry, Joiner, Rules};
-use crate::parse::{Parsed, Parser};
+use crate::parse::{self, Overrides, Parsed, Parser};
 use crate::record::{
     Container, ContainerCursor, DAY_NS, FieldValue, Frame, Gap, Kind, Level, Line, Position, Record, Signature, Stream,
 };
@@ -19,10 +19,12 @@ pub struct Settings {
     pub multiline: Arc<Rules>,
     /// What masks secrets; none where they are not masked.
     pub redactor: Option<Arc<Redactor>>,
+    /// The user's own formats, fields and durations.
+    pub rules: Arc<parse::Rules>,
+    /// What the container says otherwise.
+    pub overrides: Overrides,
     /// The errors of the container's service.
     pub signatures: Arc<Mutex<Signatures>>,
-    /// The format that all lines have, where they are not to be looked at for one.
-    pub format: Option<&'static str>,
 }
 
 /// The most kinds of errors that are known of a service; what was not seen for the longest time makes
@@ -35,8 +37,9 @@ impl Default for Settings {
             max_line_bytes: 1 << 20,
             multiline: Arc::default(),
             redactor: Some(Arc::default()),
+            rules: Arc::default(),
+            overrides: Overrides::default(),
             signatures: Arc::new(Mutex::new(Signatures::new(MAX_SIGNATURES))),
-            format: None,
         }
     }
 }
@@ -49,6 +52,7 @@ pub struct Pipeline {
     joiner: Joiner,
     /// For standard output and standard error.
     parsers: [Parser; 2],
+    rules: Arc<parse::Rules>,
     redactor: Option<Arc<Redactor>>,
     signatures: Arc<Mutex<Signatures>>,
     /// Behind what is finished.
@@ -84,11 +88,13 @@ pub struct Finish {
 impl Pipeline {
     /// A pipeline that continues at `cursor`.
     pub fn new(container: Arc<Container>, cursor: ContainerCursor, settings: &Settings) -> Self {
+        let parser = Parser::new(&settings.rules, &container, settings.overrides);
         Self {
             container,
             assembler: Assembler::new(settings.max_line_bytes),
             joiner: Joiner::new(Arc::clone(&settings.multiline)),
-            parsers: [0; 2].map(|_| settings.format.map_or_else(Parser::default, Parser::of)),
+            parsers: [parser.clone(), parser],
+            rules: Arc::clone(&settings.rules),
             redactor: settings.redactor.clone(),
             signatures: Arc::clone(&settings.signatures),
             cursor,
@@ -111,6 +117,7 @@ impl Pipeline {
     pub fn rename(&mut self, container: &Container) {
         if *self.container != *container {
             self.container = Arc::new(container.clone());
+            self.parsers.iter_mut().for_each(|parser| parser.rename(&self.rules, container));
         }
     }
 

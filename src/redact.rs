@@ -26,6 +26,7 @@ use thiserror::Error;
 use self::ansi::Plain;
 use self::hint::Hints;
 use self::scan::{Scan, Span};
+use crate::expression;
 
 /// How every mask begins; a kind and `]` follow.
 const MASK: &str = "[redacted:";
@@ -72,14 +73,14 @@ pub enum RedactError {
         name: String,
     },
     /// The pattern does not compile.
-    #[error("redaction rule {name}: pattern {pattern:?} is no regular expression: {source}")]
+    #[error("redaction rule {name}: pattern {pattern:?} is no regular expression: {problem}")]
     Pattern {
         /// The rule's name.
         name: String,
         /// The pattern as it was given.
         pattern: String,
-        /// What the regex crate says.
-        source: Box<regex::Error>,
+        /// What is wrong with it, and where.
+        problem: String,
     },
     /// The pattern, or its group `secret`, matches the empty text, so it would match everywhere.
     #[error("redaction rule {name}: pattern {pattern:?} matches the empty text; it must need at least one character")]
@@ -176,10 +177,10 @@ impl CompiledRule {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(fits) {
             return Err(RedactError::Name { name: name.clone() });
         }
-        let regex = Regex::new(pattern).map_err(|error| RedactError::Pattern {
+        let regex = expression::compile(pattern).map_err(|problem| RedactError::Pattern {
             name: name.clone(),
             pattern: pattern.clone(),
-            source: Box::new(error),
+            problem,
         })?;
         if regex.is_match("") {
             return Err(RedactError::Empty { name: name.clone(), pattern: pattern.clone() });

@@ -100,8 +100,9 @@ pub struct Durability {
     pub taken_ns: Option<i64>,
 }
 
-/// Makes the fields of a stored line again: from the line, the name of its format and its time.
-pub type ReadFields = Arc<dyn Fn(&str, &str, i64) -> Fields + Send + Sync>;
+/// Makes the fields of a stored line again: from the line, the name of its format, its time and who
+/// said it.
+pub type ReadFields = Arc<dyn Fn(&str, &str, i64, &Container) -> Fields + Send + Sync>;
 
 /// What readers see: replaced under one lock, so a record is either in memory or committed.
 struct Visible {

@@ -14,14 +14,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("text", &[]),
     ("drain", &[]),
-    ("config", &[]),
+    ("pattern", &[]),
+    ("expression", &[]),
+    // A wrong rule of a user is a wrong configuration: the stages that run them compile them.
+    ("config", &["expression", "parse", "pattern", "redact"]),
     ("telemetry", &["config"]),
     // Stages know nouns, their configuration and their children, never another stage.
     ("docker", &["record", "config"]),
-    ("assemble", &["record", "text"]),
-    ("parse", &["record", "text"]),
+    ("assemble", &["expression", "record", "text"]),
+    ("parse", &["expression", "pattern", "record", "text"]),
     ("query", &["record", "text"]),
-    ("redact", &[]),
+    ("redact", &["expression"]),
     ("signature", &["record"]),
     ("pipeline", &["record", "assemble", "parse", "redact", "signature"]),
     // The fan-out knows the outputs' handles, and outputs do not know each other.
@@ -37,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "assemble",
             "config",
             "docker",
+            "expression",
             "fanout",
             "http",
             "live",
@@ -64,7 +68,8 @@ const CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without I/O, clock or tasks: time is an argument.
-const PURE: &[&str] = &["assemble", "parse", "query", "text", "record", "redact", "signature", "pipeline"];
+const PURE: &[&str] =
+    &["assemble", "expression", "parse", "pattern", "query", "text", "record", "redact", "signature", "pipeline"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

@@ -4,16 +4,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::docker::{Closed, FrameSink, Mark, Sinks};
+use tracing::warn;
+
+use super::labels::Asked;
+use crate::docker::board::Board;
+use crate::docker::{Closed, FrameSink, Labels, Mark, Sinks};
 use crate::fanout::Fanout;
 use crate::pipeline::{MAX_SIGNATURES, Pipeline, Settings};
 use crate::record::{Batch, Checkpoint, Container, ContainerCursor, ContainerId, Frame, Gap, Stream};
+use crate::redact::Redactor;
 use crate::signature::Signatures;
 
 /// Makes sinks, and remembers where each got to.
 pub(super) struct ContainerSinks {
     pub fanout: Fanout,
     pub settings: Settings,
+    /// What masks secrets, also where a container's label alone asks for it.
+    pub redactor: Arc<Redactor>,
+    /// Where wrong labels are shown.
+    pub board: Board,
     /// The errors of each service, by project and name.
     pub signatures: Mutex<HashMap<(String, String), Arc<Mutex<Signatures>>>>,
     pub latest: Arc<Mutex<HashMap<ContainerId, Checkpoint>>>,
@@ -26,11 +35,18 @@ impl Sinks for ContainerSinks {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
-    fn open(&self, container: Arc<Container>, checkpoint: Checkpoint) -> ContainerSink {
-        let settings = Settings { signatures: self.signatures_of(&container), ..self.settings.clone() };
+    fn open(&self, container: Arc<Container>, labels: &Labels, checkpoint: Checkpoint) -> ContainerSink {
+        let mut settings = Settings { signatures: self.signatures_of(&container), ..self.settings.clone() };
+        let asked = Asked::of(labels, &settings.rules);
+        if self.board.warn(&container.id, asked.warnings.clone()) {
+            for warning in &asked.warnings {
+                warn!(container = container.name, "a label is ignored: {warning}");
+            }
+        }
+        asked.apply(&mut settings, &self.redactor);
         ContainerSink {
             is_fresh: checkpoint.cursor.is_fresh(),
-            record_timeout: Duration::from_nanos(self.settings.multiline.gap_ns.unsigned_abs()),
+            record_timeout: Duration::from_nanos(settings.multiline.gap_ns.unsigned_abs()),
             pipeline: Pipeline::new(container, checkpoint.cursor, &settings),
             first_seen_ns: checkpoint.first_seen_ns,
             fanout: self.fanout.clone(),

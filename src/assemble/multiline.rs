@@ -353,7 +353,7 @@ fn is_blank(line: &Line) -> bool {
 }
 
 fn is_match(start: &regex::Regex, text: &str) -> bool {
-    start.is_match(&crate::text::without_escapes(text))
+    start.is_match(&crate::text::without_escapes(crate::expression::beginning(text)))
 }
 
 fn index(stream: Stream) -> usize {

@@ -33,6 +33,7 @@ async fn report(
     for entry in config.entries() {
         writeln!(out, "{entry}")?;
     }
+    writeln!(out, "# rules: {}, {} of [[redact]]", config.rules.parse, config.rules.redact.len())?;
     out.flush()?;
     let answer = probe(config).await;
     match &answer {
@@ -65,7 +66,11 @@ mod tests {
         assert_eq!(lines.first(), Some(&"# file: none"));
         assert_eq!(lines.last(), Some(&"# engine: ok, version 29.0"));
         assert!(lines.contains(&"store.commit_interval = \"5s\"  # default"), "{text}");
-        assert_eq!(lines.len(), Config::default().entries().len() + 2);
+        assert_eq!(lines.len(), Config::default().entries().len() + 3);
+        assert!(
+            text.contains("\n# rules: 0 of [[format]], 0 of [[field]], 0 of [[duration]], 0 of [[redact]]\n"),
+            "{text}"
+        );
     }
 
     #[tokio::test]

@@ -21,7 +21,6 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 use super::input::{Found, HEAD_BYTES, Place, Reader, Resume, Source, SourceError, hash};
 use crate::app;
 use crate::config::Config;
-use crate::parse;
 use crate::pipeline::Settings;
 use crate::record::{
     Batch, Checkpoint, Container, ContainerCursor, ContainerId, DAY_NS, FieldValue, Import, Position, Record, Stream,
@@ -95,7 +94,7 @@ pub async fn run(config: &Config, options: &Options) -> ExitCode {
     let mut out = io::stderr();
     // Where standard error is gone, the exit code has to do.
     let mut say = |text: &str| drop(writeln!(out, "{text}"));
-    let mut store = match Store::open(&config.store, &config.retention, Arc::new(parse::fields)) {
+    let mut store = match Store::open(&config.store, &config.retention, app::read_fields(config)) {
         Ok(store) => store,
         Err(error) => {
             let hint = match error {

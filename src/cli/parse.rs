@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::input::{Found, Place, Reader, Source};
 use crate::app;
 use crate::config::Config;
-use crate::parse::{self, Parser};
+use crate::parse::{self, Overrides, Parser};
 use crate::pipeline::Settings;
 use crate::record::{Container, Shown, time_text};
 
@@ -69,7 +69,8 @@ impl Options {
 /// # Errors
 /// Standard output cannot be written to. That nobody reads it any more is no error.
 pub fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
-    let settings = Settings { format: options.format, ..app::settings(config) };
+    let overrides = Overrides { format: options.format, ..Overrides::default() };
+    let settings = Settings { overrides, ..app::settings(config) };
     match write(&settings, options, &mut BufWriter::new(io::stdout().lock()), &mut io::stderr()) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
@@ -125,7 +126,7 @@ fn write_source(
             reader.finish(&mut |record| found.push(record));
         }
         for found in found.drain(..) {
-            let known = Known::of(&found, &reader, options);
+            let known = Known::of(&found, &reader, settings, options);
             serde_json::to_writer(&mut *out, &known)?;
             out.write_all(b"\n")?;
         }
@@ -151,7 +152,7 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn of(found: &'a Found, reader: &'a Reader, options: &Options) -> Self {
+    fn of(found: &'a Found, reader: &'a Reader, settings: &'a Settings, options: &Options) -> Self {
         let container: Option<&Container> = reader.is_named(found.voice).then(|| &**reader.container(found.voice));
         Self {
             container: container.map(|container| container.name.as_str()),
@@ -159,7 +160,7 @@ impl<'a> Known<'a> {
             stream: found.has_stream.then(|| found.record.stream.as_str()),
             time: found.time_ns.map(time_text),
             said: Shown::said(&found.record),
-            explain: options.explain.then_some(Explain { found, forced: options.format }),
+            explain: options.explain.then_some(Explain { found, settings }),
         }
     }
 }
@@ -167,14 +168,16 @@ impl<'a> Known<'a> {
 /// Why a record was read so. It is read again: a format does not depend on what came before.
 struct Explain<'a> {
     found: &'a Found,
-    forced: Option<&'static str>,
+    settings: &'a Settings,
 }
 
 impl Serialize for Explain<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap as _;
         let record = &self.found.record;
-        let parsed = self.forced.map_or_else(Parser::default, Parser::of).parse(&record.raw, record.time_ns());
+        let Settings { rules, overrides, .. } = self.settings;
+        let mut parser = Parser::new(rules, &record.container, *overrides);
+        let parsed = parser.parse(&record.raw, record.time_ns());
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("format", record.format)?;
         map.serialize_entry("level", parsed.reason.phrase())?;
@@ -196,7 +199,8 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let (mut out, mut complaints) = (Vec::new(), Vec::new());
         let options = Options { files: [options.files, vec![path]].concat(), ..options };
-        let settings = Settings { format: options.format, ..Settings::default() };
+        let overrides = Overrides { format: options.format, ..Overrides::default() };
+        let settings = Settings { overrides, ..Settings::default() };
         write(&settings, &options, &mut out, &mut complaints).unwrap();
         let lines = String::from_utf8(out).unwrap();
         let records = lines.lines().map(|line| serde_json::from_str(line).unwrap());

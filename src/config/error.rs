@@ -59,6 +59,28 @@ pub enum ConfigError {
         /// Its name.
         name: String,
     },
+    /// A rule of the user's own that cannot be used.
+    #[error("{place}: [[{list}]] {index}{name}: {problem}")]
+    Rule {
+        /// Where it stands.
+        place: Source,
+        /// The list that it is in.
+        list: &'static str,
+        /// Its place in the list, from 1.
+        index: usize,
+        /// Its name in quotes, a space before it; empty where it has none.
+        name: String,
+        /// Which key is wrong, why, and what is accepted.
+        problem: String,
+    },
+    /// A list of rules that is something else.
+    #[error("{place}: {name} is a list of tables, expected [[{name}]] on a line of its own")]
+    NotAList {
+        /// Where it stands.
+        place: Source,
+        /// Its name.
+        name: &'static str,
+    },
     /// A key of the file that does not exist.
     #[error("{place}: {name} is not a key, the nearest is {nearest}")]
     UnknownKey {

@@ -1,4 +1,4 @@
-//! The configuration file: TOML text to [`Written`] values with their lines.
+//! The configuration file: TOML text to [`Written`] values with their lines, and the user's own rules.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
 use super::keys::{self, KEYS, Key, SECTIONS};
+use super::rules::{self, RulesConfig};
 use super::value::{Input, Source};
 
 /// A key's value as it was written somewhere.
@@ -22,9 +23,18 @@ pub struct Written {
     pub source: Source,
 }
 
-/// Reads a file's text. Errors are broken TOML, a section or a key that does not exist; values
-/// are not looked at. `path` is for messages.
-pub fn read(text: &str, path: &Path) -> Result<Vec<Written>, ConfigError> {
+/// What a file says.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    /// The keys that it sets.
+    pub written: Vec<Written>,
+    /// The user's own rules.
+    pub rules: RulesConfig,
+}
+
+/// Reads a file's text. Errors are broken TOML, a section or a key that does not exist, and a wrong
+/// rule; the keys' values are not looked at. `path` is for messages.
+pub fn read(text: &str, path: &Path) -> Result<File, ConfigError> {
     let place = |at: usize| Source::File { path: path.to_owned(), line: line(text, at) };
     let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
         place: place(error.span().map_or(0, |span| span.start)),
@@ -35,8 +45,13 @@ pub fn read(text: &str, path: &Path) -> Result<Vec<Written>, ConfigError> {
     for (section, value) in in_order(table.get_ref()) {
         let name = section.get_ref().as_ref();
         let place_of_section = place(section.span().start);
+        let is_list = matches!(value.get_ref(), DeValue::Array(_));
+        if rules::LISTS.contains(&name) && (is_list || !SECTIONS.iter().any(|section| section.name == name)) {
+            continue;
+        }
         if !SECTIONS.iter().any(|section| section.name == name) {
-            let nearest = keys::nearest(SECTIONS, |section| section.name.to_owned(), name).name;
+            let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).chain(rules::LISTS).collect();
+            let nearest = keys::nearest(&names, |known| (*known).to_owned(), name);
             return Err(ConfigError::UnknownSection { place: place_of_section, name: name.to_owned(), nearest });
         }
         let DeValue::Table(leaves) = value.get_ref() else {
@@ -52,13 +67,13 @@ pub fn read(text: &str, path: &Path) -> Result<Vec<Written>, ConfigError> {
             written.push(Written { key, input: input(value.get_ref()), shown, source: place(value.span().start) });
         }
     }
-    Ok(written)
+    Ok(File { written, rules: rules::read(text, path, table.get_ref())? })
 }
 
 type Pair<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
 
 /// A table's pairs in the order of the file, so that the first mistake is the one that is told.
-fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Pair<'a>> {
+pub(super) fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Pair<'a>> {
     let mut pairs: Vec<Pair<'a>> = table.iter().collect();
     pairs.sort_by_key(|(key, _)| key.span().start);
     pairs
@@ -83,7 +98,7 @@ fn input(value: &DeValue<'_>) -> Input {
 }
 
 /// The line, from 1, of a byte.
-fn line(text: &str, at: usize) -> usize {
+pub(super) fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
@@ -99,7 +114,7 @@ mod tests {
     use super::*;
 
     fn read_text(text: &str) -> Result<Vec<Written>, String> {
-        read(text, Path::new("f.toml")).map_err(|error| error.to_string())
+        read(text, Path::new("f.toml")).map(|file| file.written).map_err(|error| error.to_string())
     }
 
     #[test]

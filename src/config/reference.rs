@@ -24,6 +24,7 @@ pub fn reference() -> String {
             }
         }
     }
+    page.push_str(RULES);
     let _ = write!(page, "\n{EXAMPLE_HEADING}\n```toml\n{}```\n", example());
     page
 }
@@ -74,6 +75,15 @@ and what is accepted. `foghorn check` shows the values in force and where each c
   outside Compose the project is empty, and only `*` matches it.
 - `docker.host` takes `unix:///path`, `tcp://host:port` and `http://host:port`; the last two mean the
   same, and `docker.tls_verify` puts TLS on both. For an engine behind SSH, forward its socket.
+";
+
+const RULES: &str = "
+## Rules of one's own
+
+The file can also hold lists of tables: `[[format]]`, `[[field]]`, `[[duration]]` and `[[redact]]` teach
+Foghorn formats, fields, units and secrets that it does not know. [Formats and fields of one's
+own](formats.md#formats-and-fields-of-ones-own) shows each, and the labels by which a container says
+how it is read. They have no variables and no flags.
 ";
 
 const EXAMPLE_HEADING: &str = "\

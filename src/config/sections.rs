@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::endpoint::Endpoint;
 use super::level::LogLevel;
-use super::pattern::Pattern;
+use crate::pattern::Pattern;
 
 /// The section `docker`.
 #[derive(Clone, Debug, PartialEq, Eq)]

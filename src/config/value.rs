@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::endpoint::{self, Endpoint};
 use super::level::{self, LogLevel};
-use super::pattern::{self, Pattern};
 use super::{duration, size};
+use crate::pattern::{self, Pattern};
 
 /// Where a value comes from, in rising precedence.
 #[derive(Clone, Debug, PartialEq, Eq)]

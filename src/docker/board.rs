@@ -37,6 +37,9 @@ pub struct ContainerStatus {
     /// Why it is not, where it is not.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// What its labels ask for in vain.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How it stands with the engine.
@@ -58,6 +61,7 @@ pub struct EngineStatus {
 struct State {
     engine: EngineStatus,
     containers: BTreeMap<ContainerId, ContainerStatus>,
+    warnings: BTreeMap<ContainerId, Vec<String>>,
 }
 
 /// Counters of what went wrong and was mended; each only rises.
@@ -101,7 +105,13 @@ impl Board {
 
     /// The containers that are read, by name.
     pub fn containers(&self) -> Vec<ContainerStatus> {
-        let mut containers: Vec<_> = self.state().containers.values().cloned().collect();
+        let state = self.state();
+        let warned = |status: &ContainerStatus| ContainerStatus {
+            warnings: state.warnings.get(&status.container.id).cloned().unwrap_or_default(),
+            ..status.clone()
+        };
+        let mut containers: Vec<_> = state.containers.values().map(warned).collect();
+        drop(state);
         containers.sort_by(|a, b| a.container.name.cmp(&b.container.name));
         containers
     }
@@ -131,12 +141,24 @@ impl Board {
     }
 
     pub(super) fn reading(&self, container: &Container, reading: Reading, note: &str) {
-        let status = ContainerStatus { container: container.clone(), reading, note: note.to_owned() };
-        self.state().containers.insert(container.id.clone(), status);
+        let (container, note) = (container.clone(), note.to_owned());
+        let status = ContainerStatus { container, reading, note, warnings: Vec::new() };
+        self.state().containers.insert(status.container.id.clone(), status);
+    }
+
+    /// What the labels of a container ask for in vain; answers whether this is news.
+    pub fn warn(&self, id: &ContainerId, warnings: Vec<String>) -> bool {
+        if warnings.is_empty() {
+            return false;
+        }
+        let before = self.state().warnings.insert(id.clone(), warnings.clone());
+        before != Some(warnings)
     }
 
     pub(super) fn forget(&self, id: &ContainerId) {
-        self.state().containers.remove(id);
+        let mut state = self.state();
+        state.containers.remove(id);
+        state.warnings.remove(id);
     }
 
     pub(super) fn gap(&self, reason: GapReason) {

@@ -1,6 +1,6 @@
 //! What inspect says of a container → who it is, how to read it, and whether to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
 
@@ -27,6 +27,25 @@ pub struct Details {
     pub started_at: String,
     /// The same in nanoseconds since the epoch; 0 where it was never started.
     pub started_ns: i64,
+    /// What its labels ask of Foghorn.
+    pub labels: Labels,
+}
+
+/// The labels of a container that begin with `foghorn.`, by what follows: at most [`MAX_LABELS`],
+/// their values cut behind [`MAX_LABEL_BYTES`] and one more.
+pub type Labels = BTreeMap<String, String>;
+
+/// The most labels that are looked at.
+pub const MAX_LABELS: usize = 16;
+/// The longest value of a label; one that is longer is no value.
+pub const MAX_LABEL_BYTES: usize = 1024;
+
+fn own_labels(labels: &HashMap<String, String>) -> Labels {
+    let own = labels.iter().filter_map(|(name, value)| Some((name.strip_prefix("foghorn.")?, value)));
+    let mut own: Vec<(&str, &String)> = own.collect();
+    own.sort_unstable();
+    let cut = |text: &str, bytes: usize| text[..text.ceil_char_boundary(bytes)].to_owned();
+    own.into_iter().take(MAX_LABELS).map(|(name, value)| (cut(name, 64), cut(value, MAX_LABEL_BYTES + 1))).collect()
 }
 
 /// Reads the parts of inspect that matter here; none where the answer has no id.
@@ -53,6 +72,7 @@ pub fn details(inspect: &ContainerInspectResponse) -> Option<Details> {
             .and_then(|t| t.timestamp_nanos_opt())
             .unwrap_or(0),
         started_at,
+        labels: own_labels(labels),
     })
 }
 
@@ -126,6 +146,17 @@ mod tests {
         let container = identity(ID, "/web", &labels(&[]));
         assert_eq!((container.project.as_str(), container.service.as_str(), container.number), ("", "web", 0));
         assert_eq!(identity(ID, "", &labels(&[])).name, "0123456789ab");
+    }
+
+    #[test]
+    fn own_labels_are_few_and_short() {
+        let long = "é".repeat(4 * MAX_LABEL_BYTES);
+        let mut all = labels(&[("foghorn.level", "warn"), ("foghorn.", ""), ("other", "x"), ("foghorn.redact", &long)]);
+        let own = own_labels(&all);
+        assert_eq!(own.keys().collect::<Vec<_>>(), ["", "level", "redact"]);
+        assert_eq!((own["level"].as_str(), own["redact"].len()), ("warn", MAX_LABEL_BYTES + 2));
+        all.extend((0..40).map(|n| (format!("foghorn.x{n}"), String::new())));
+        assert_eq!(own_labels(&all).len(), MAX_LABELS);
     }
 
     #[test]

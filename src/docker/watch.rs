@@ -21,7 +21,7 @@ use super::board::{Board, Reading};
 use super::client::{Client, EngineError, EngineVersion};
 use super::follow::{Follower, Life, Phase};
 use super::inspect;
-use super::{FrameSink, Mark, Sinks, now_ns};
+use super::{FrameSink, Labels, Mark, Sinks, now_ns};
 use crate::config::{DockerConfig, DockerMode};
 use crate::record::{Checkpoint, Container, ContainerCursor, ContainerId, Gap, GapReason};
 
@@ -237,7 +237,7 @@ impl<S: Sinks> Supervisor<S> {
         let resumed = self.watch.resumable.remove(&id).map(|(_, c)| c).or_else(|| self.watch.sinks.latest(&id));
         let seen_before = resumed.is_some();
         let checkpoint = resumed.unwrap_or_else(fresh);
-        let sink = self.watch.sinks.open(Arc::new(container.clone()), checkpoint);
+        let sink = self.watch.sinks.open(Arc::new(container.clone()), &phase.details.labels, checkpoint);
         self.watch.board.reading(&container, Reading::Waiting, "");
         let span = info_span!("follow", container = container.name, id = id.short());
         let (sender, receiver) = watch::channel(phase);
@@ -335,7 +335,7 @@ impl<S: Sinks> Supervisor<S> {
         let complete = checkpoint.complete;
         let from_ns = checkpoint.cursor.last_time_ns();
         let name = container.name.clone();
-        let mut sink = self.watch.sinks.open(Arc::new(container), checkpoint);
+        let mut sink = self.watch.sinks.open(Arc::new(container), &Labels::new(), checkpoint);
         if !complete {
             info!(container = name, "removed while nobody read its log");
             self.watch.board.gap(GapReason::Removed);

@@ -1,6 +1,7 @@
 //! A record in the making: what a format's reader finds in a line, before it is a record.
 
 use super::level;
+use super::own::Scope;
 use super::reason::Reason;
 use super::time::{self, Stamp};
 use crate::record::{FieldValue, FieldsBuilder, Level, Mark};
@@ -44,6 +45,10 @@ pub(super) struct Draft<'a> {
     pub has_operation: bool,
     pub has_error: bool,
     pub status: Option<i64>,
+    /// How long it took, as a format of the user's says.
+    pub ms: Option<f64>,
+    /// The user's own rules.
+    pub scope: Option<Scope<'a>>,
 }
 
 impl<'a> Draft<'a> {
@@ -79,6 +84,8 @@ impl<'a> Draft<'a> {
             has_operation: false,
             has_error: false,
             status: None,
+            ms: None,
+            scope: None,
         }
     }
 
@@ -86,13 +93,18 @@ impl<'a> Draft<'a> {
     pub(super) fn reset(&mut self) {
         self.fields.back_to(Mark::default());
         (self.level, self.reason, self.message, self.format, self.status) = (None, None, None, None, None);
-        (self.is_interpreted, self.needs_status, self.has_message) = (false, false, false);
+        (self.is_interpreted, self.needs_status, self.has_message, self.ms) = (false, false, false, None);
         (self.is_structured, self.has_http, self.has_operation, self.has_error) = (false, false, false, false);
     }
 
     /// What stands behind the time that the line begins with.
     pub(super) fn behind_time(&self) -> Option<&'a str> {
         self.head.get(self.lead?.len..)
+    }
+
+    /// Whether the standard field of that name is known.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.so_far().iter_origins().any(|(known, _, origin)| !origin.is_own && known == name)
     }
 
     pub(super) fn text_field(&mut self, name: &'static str, text: &str) {

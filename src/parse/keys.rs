@@ -23,6 +23,8 @@ use names::{HTTP_STATUS, ROLES, Role, role};
 struct Found<'a> {
     best: [Option<(u16, &'a str, FieldValue<'a>)>; ROLES],
     duration: Option<(&'a str, FieldValue<'a>, Named)>,
+    /// How long it took, as the user's own rules say.
+    ruled_ms: Option<f64>,
     level: Option<((bool, u16), Level)>,
     /// MongoDB's severity, a letter under `s`, which needs a component beside it.
     severity: Option<&'a str>,
@@ -190,7 +192,8 @@ fn looks_like_address(text: &str) -> bool {
 pub(super) fn interpret(draft: &mut Draft<'_>) {
     draft.is_interpreted = true;
     let mut own = draft.fields.take();
-    let found = Found::of(own.of(draft.fields.raw()));
+    let mut found = Found::of(own.of(draft.fields.raw()));
+    found.ruled_ms = draft.scope.and_then(|scope| scope.milliseconds(own.of(draft.fields.raw())));
     standard(draft, &found);
     let added = draft.fields.take();
     own.append(added);
@@ -229,7 +232,7 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
         draft.reason = Some(Reason::Field);
     }
     let is_caddy = found.text(Logger).is_some_and(|logger| logger.starts_with("http.log"));
-    let ms = found.milliseconds(is_caddy);
+    let ms = found.ruled_ms.or_else(|| found.milliseconds(is_caddy));
     http(draft, found, ms);
     error(draft, found);
     if !draft.has_http && !draft.has_operation {

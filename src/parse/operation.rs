@@ -194,11 +194,13 @@ fn is_coming(word: &str) -> bool {
     .any(|coming| word.eq_ignore_ascii_case(coming))
 }
 
+/// A message that tells of an operation has one of these, or a tag.
+static HINTS: LazyLock<[Finder<'static>; 4]> =
+    LazyLock::new(|| [" in ", "took", "elapsed", "duration"].map(Finder::new));
+
 /// Whether a message can tell of an operation at all: most cannot, and are not looked at closely.
 pub(super) fn may_be(message: &str) -> bool {
     let bytes = message.as_bytes();
-    static HINTS: LazyLock<[Finder<'static>; 4]> =
-        LazyLock::new(|| [" in ", "took", "elapsed", "duration"].map(Finder::new));
     bytes.first() == Some(&b'[') || HINTS.iter().any(|hint| hint.find(bytes).is_some())
 }
 

@@ -363,7 +363,6 @@ pub struct Mark {
 /// fields.set("port", FieldValue::Integer(80));
 /// let fields = fields.finish();
 /// assert_eq!(fields.of(raw).get("user"), Some(FieldValue::Text("bob")));
-/// assert_eq!(fields.heap_bytes(), fields.clone().heap_bytes());
 /// ```
 #[derive(Debug)]
 pub struct FieldsBuilder<'a> {

@@ -396,7 +396,7 @@ impl<'a> Segment<'a> {
         let marks = Marks::from_keyword(&Self::text(&self.marks, doc)?);
         let time_ns = self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default();
         let mut fields = if marks.kind == Kind::Line {
-            (self.shared.read_fields)(raw, marks.format, time_ns)
+            (self.shared.read_fields)(raw, marks.format, time_ns, &container)
         } else {
             crate::record::Fields::default()
         };

@@ -12,6 +12,7 @@ mod life;
 mod multiline;
 mod reading;
 mod resuming;
+mod rules;
 mod secrets;
 mod store;
 mod support;

@@ -11,7 +11,7 @@ pub const FORM: &str = "letters, digits, _ . and -, with * for any run of charac
 /// since such a pattern could never match.
 ///
 /// ```
-/// use foghorn::config::pattern::Pattern;
+/// use foghorn::pattern::Pattern;
 /// let pattern: Pattern = "shop-*".parse().unwrap();
 /// assert!(pattern.matches("shop-web-1"));
 /// assert!(!pattern.matches("my-shop-web-1"));

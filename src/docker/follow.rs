@@ -5,6 +5,7 @@
 //! again with a longer tail.
 
 mod damage;
+mod lag;
 mod outcome;
 mod probe;
 
@@ -23,6 +24,7 @@ use super::frames::FrameDecoder;
 use super::{Closed, FrameSink, Mark};
 use crate::record::{Frame, Gap, GapReason};
 
+use lag::Lag;
 use outcome::{End, Outcome, ReadError, Trouble};
 pub(super) use outcome::{Life, Phase};
 
@@ -33,7 +35,7 @@ const LONGEST_TAIL: u32 = 1 << 22;
 /// A follower that hears nothing for so long asks whether the log went on without it: engines
 /// lose followers when a log file is truncated from outside.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A follower that was held up for so long leaves: the engine may have rotated its log twice
+/// A follower that was held up, or is behind, for so long leaves: the engine may have rotated its log twice
 /// meanwhile, and its follow then skips files without a word (moby's `loggerutils/follow.go`).
 const HELD_UP: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -64,6 +66,7 @@ pub(super) struct Follower<S> {
     pub run: (u64, String),
     /// The latest message seen, and since when there is none after it.
     newest: (Option<i64>, Instant),
+    lag: Lag,
 }
 
 impl<S: FrameSink> Follower<S> {
@@ -92,6 +95,7 @@ impl<S: FrameSink> Follower<S> {
             seen,
             run: (0, String::new()),
             newest: (None, Instant::now()),
+            lag: Lag::default(),
         }
     }
 
@@ -338,6 +342,7 @@ impl<S: FrameSink> Follower<S> {
         let mut idle_since = Instant::now();
         loop {
             // A record that lines may still join waits for them.
+            let mut taken_ns = None;
             let flush_at = self.sink.patience().map(|patience| idle_since + patience);
             let sink = &mut self.sink;
             let board = &self.board;
@@ -361,6 +366,7 @@ impl<S: FrameSink> Follower<S> {
                     }
                 };
                 outcome.new += 1;
+                taken_ns = Some(time_ns);
                 sink.push(Frame { stream, position, bytes });
             };
             let wait_until = leave_at.unwrap_or_else(|| Instant::now() + SILENCE);
@@ -425,7 +431,8 @@ impl<S: FrameSink> Follower<S> {
             if self.sink.pending_bytes() > 0 {
                 self.sink.deliver(Mark::Read).await?;
             }
-            if until == Until::Exit && before.elapsed() > HELD_UP {
+            let is_behind = taken_ns.is_some_and(|taken_ns| self.lag.is_behind(super::now_ns(), taken_ns));
+            if until == Until::Exit && (is_behind || before.elapsed() > HELD_UP) {
                 outcome.end = End::Stalled;
                 break;
             }

@@ -3,7 +3,7 @@
 
 use super::MASK;
 use super::hint::Hit;
-use super::key::{Separator, Value, each_in_list, escape_tail, is_bare_json, link, value};
+use super::key::{Link, Separator, Value, each_in_list, escape_tail, is_bare_json, link, value};
 use super::scan::Scan;
 use super::value::{Shape, has_shape, is_key_byte, is_none};
 
@@ -66,15 +66,8 @@ pub(super) fn authorization(scan: &mut Scan<'_>, hit: Hit) -> usize {
         return hit.end;
     }
     let link = link(scan, end);
-    let Some((separator, mut at)) = link.value else { return hit.end };
-    // Go prints a list of values in brackets.
-    if link.key_quote.is_none()
-        && scan.byte(at) == b'['
-        && scan.quote(at + 1).is_none()
-        && !scan.bytes[at..].starts_with(MASK.as_bytes())
-    {
-        at += 1;
-    }
+    let Some((separator, at)) = link.value else { return hit.end };
+    let at = behind_bracket(scan, link, at);
     match value(scan, link, at) {
         Value::Quoted(start, end) => quoted_credential(scan, start, end).unwrap_or(hit.end),
         Value::List(first) => each_in_list(scan, first, |scan, start, end| {
@@ -83,6 +76,15 @@ pub(super) fn authorization(scan: &mut Scan<'_>, hit: Hit) -> usize {
         Value::Bare(start) if is_bare_json(scan, link, start) => hit.end,
         Value::Bare(start) => bare_credential(scan, separator, start).unwrap_or(hit.end),
     }
+}
+
+/// Where the value at `at` begins: Go prints a header's list of values in brackets.
+fn behind_bracket(scan: &Scan<'_>, link: Link, at: usize) -> usize {
+    let is_list = link.key_quote.is_none()
+        && scan.byte(at) == b'['
+        && scan.quote(at + 1).is_none()
+        && !scan.bytes[at..].starts_with(MASK.as_bytes());
+    at + usize::from(is_list)
 }
 
 /// Masks what stands after `Bearer` outside of a header.
@@ -200,14 +202,8 @@ pub(super) fn cookie(scan: &mut Scan<'_>, hit: Hit) -> usize {
         return hit.end;
     }
     let link = link(scan, end);
-    let Some((separator, mut at)) = link.value else { return hit.end };
-    if link.key_quote.is_none()
-        && scan.byte(at) == b'['
-        && scan.quote(at + 1).is_none()
-        && !scan.bytes[at..].starts_with(MASK.as_bytes())
-    {
-        at += 1;
-    }
+    let Some((separator, at)) = link.value else { return hit.end };
+    let at = behind_bracket(scan, link, at);
     match value(scan, link, at) {
         Value::Quoted(start, end) => quoted_cookies(scan, start, end),
         Value::List(first) => each_in_list(scan, first, |scan, start, end| {

@@ -3,37 +3,28 @@
 
 #![allow(clippy::print_stdout, missing_docs)]
 
-use std::io::BufRead;
+mod common;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use common::{Arguments, Error, Line, cpu_us};
 use foghorn::config::{RetentionConfig, StoreConfig};
 use foghorn::docker::frames::{FrameDecoder, Framing};
 use foghorn::pipeline::{Pipeline, Settings};
-use foghorn::record::{Batch, Checkpoint, Container, ContainerCursor, ContainerId, Frame, Position, Stream, time_text};
+use foghorn::record::{Batch, Checkpoint, Container, ContainerCursor, Frame, Position, Stream, time_text};
 use foghorn::store::Store;
-
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const GATHERED_BYTES: usize = 100 * 1024;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
-    let Some(mix) = arguments.next() else {
+fn main() -> Result<(), Error> {
+    let Some(arguments) = Arguments::read()? else {
         println!("usage: stages MIX.ndjson [LINES] [ROUNDS]");
         return Ok(());
     };
-    let lines: usize = arguments.next().map_or(Ok(200_000), |n| n.parse())?;
-    let rounds: usize = arguments.next().map_or(Ok(5), |n| n.parse())?;
-    let body = body(&mix, lines)?;
-    let container = Arc::new(Container {
-        id: ContainerId::new("40313c6b1db8ec2467d58e863a64eb1448c6f7e5d575758443c19481fba4fecb"),
-        name: "mix".into(),
-        project: "bench".into(),
-        service: "mix".into(),
-        number: 1,
-    });
+    let body = body(&arguments.mix()?)?;
+    let (lines, rounds) = (arguments.lines, arguments.rounds);
+    let container = common::container();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (mut read_us, mut index_us) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -61,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             drop(appender);
             tokio::task::spawn_blocking(|| store.close()).await?;
-            Ok::<_, Box<dyn std::error::Error>>(())
+            Ok::<_, Error>(())
         })?;
         index_us.push((cpu_us()? - before) / lines as f64);
     }
@@ -72,21 +63,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The lines of the mix as the engine sends them.
-fn body(path: &str, lines: usize) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// The lines as the engine sends them.
+fn body(lines: &[Line]) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
-    for (n, line) in std::io::BufReader::new(std::fs::File::open(path)?).lines().take(lines).enumerate() {
-        let line: serde_json::Value = serde_json::from_str(&line?)?;
-        let text = line["line"].as_str().unwrap_or_default();
+    for (n, Line { stream, text, .. }) in lines.iter().enumerate() {
         let time = time_text(1_795_233_566_123_456_789 + n as i64 * 8_000);
-        body.extend([1 + u8::from(line["stream"] == "stderr"), 0, 0, 0]);
+        body.extend([1 + u8::from(*stream == Stream::Stderr), 0, 0, 0]);
         body.extend(u32::try_from(time.len() + text.len() + 2)?.to_be_bytes());
         body.extend(format!("{time} {text}\n").bytes());
     }
     Ok(body)
 }
 
-fn read(body: &[u8], container: &Arc<Container>) -> Result<Vec<Batch>, Box<dyn std::error::Error>> {
+fn read(body: &[u8], container: &Arc<Container>) -> Result<Vec<Batch>, Error> {
     let mut pipeline = Pipeline::new(Arc::clone(container), ContainerCursor::default(), &Settings::default());
     let mut decoder = FrameDecoder::new(Framing::Multiplexed);
     let mut batches = Vec::new();
@@ -108,11 +97,4 @@ fn read(body: &[u8], container: &Arc<Container>) -> Result<Vec<Batch>, Box<dyn s
         }));
     }
     Ok(batches)
-}
-
-/// CPU time of this process, threads that ended included, in steps of 10 ms.
-fn cpu_us() -> Result<f64, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = text.rsplit_once(") ").ok_or("no stat")?.1.split(' ').skip(11).take(2);
-    Ok(fields.map(|ticks| ticks.parse::<f64>().unwrap_or_default()).sum::<f64>() * 1e4)
 }

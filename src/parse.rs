@@ -203,7 +203,7 @@ const RECENT: usize = 8;
 /// Reads the records of one stream of one container, and remembers which formats they had.
 #[derive(Clone, Debug, Default)]
 pub struct Parser {
-    /// Places in [`FORMATS`], the latest first.
+    /// Places in [`FORMATS`]: a new one comes first, then what is seen often.
     recent: [usize; RECENT],
     /// The user's own rules, and which of them apply; none where there are none.
     rules: Option<(Arc<Rules>, Applied)>,
@@ -259,8 +259,10 @@ impl Parser {
             if scope.is_some_and(|scope| own::read(draft, scope)) {
                 return FORMATS.len() - 1;
             }
-            for place in self.recent {
+            for (at, place) in self.recent.into_iter().enumerate() {
                 if FORMATS[place].may_read(draft) && attempt(draft, place) {
+                    // What comes often comes to the front.
+                    self.recent.swap(at, at.saturating_sub(1));
                     return place;
                 }
             }

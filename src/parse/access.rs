@@ -10,12 +10,15 @@ use crate::record::FieldValue;
 
 /// `[host] client ident user [time] "request" status bytes …`
 pub(super) fn common(draft: &mut Draft<'_>) -> Option<()> {
-    let (before, rest) = draft.head.split_once('[')?;
+    let head = draft.head;
+    let at = memchr::memchr(b'[', head.as_bytes())?;
+    let (before, rest) = (&head[..at], &head[at + 1..]);
     // Who asked stands at the beginning, and is short.
     if before.len() > 512 {
         return None;
     }
-    let (stamp, rest) = rest.split_once("] ")?;
+    let end = memchr::memchr(b']', rest.as_bytes())?;
+    let (stamp, rest) = (&rest[..end], rest[end + 1..].strip_prefix(' ')?);
     let time = time::leading(stamp, draft.time_ns).filter(|time| time.len == stamp.len());
     let mut scan = Scan::new(rest);
     let request = scan.quoted()?;

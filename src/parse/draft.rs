@@ -54,7 +54,10 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub(super) fn new(text: &'a str, fields: FieldsBuilder<'a>, time_ns: i64) -> Self {
         let text = text.trim_start_matches(['\r', '\n']).trim_end();
-        let (head, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let (head, rest) = match memchr::memchr(b'\n', text.as_bytes()) {
+            Some(end) => (&text[..end], &text[end + 1..]),
+            None => (text, ""),
+        };
         let mut head = head.trim_end();
         let is_cut = head.len() > HUGE_LINE_BYTES;
         if is_cut {
@@ -148,16 +151,18 @@ impl<'a> Draft<'a> {
 
     /// Path and query of a request's target, or of an URL.
     pub(super) fn target(&mut self, target: &str) {
-        let target = match target.split_once("://") {
+        let target = match target.find(['/', '?']).map(|at| target.split_at(at)) {
             // The path of an absolute form begins behind its host.
-            Some((scheme, rest)) if !scheme.contains(['/', '?']) => match rest.find(['/', '?']) {
-                Some(at) => &rest[at..],
+            Some((scheme, rest)) if scheme.ends_with(':') && rest.starts_with("//") => match rest[2..].find(['/', '?'])
+            {
+                Some(at) => &rest[2 + at..],
                 None => "/",
             },
             _ => target,
         };
-        let target = target.split('#').next().unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let target = &target[..memchr::memchr(b'#', target.as_bytes()).unwrap_or(target.len())];
+        let end = memchr::memchr(b'?', target.as_bytes()).unwrap_or(target.len());
+        let (path, query) = (&target[..end], target.get(end + 1..).unwrap_or_default());
         self.text_field("http.path", path);
         self.text_field("http.query", query);
     }
@@ -257,11 +262,6 @@ pub(super) fn before_port(address: &str) -> &str {
     }
 }
 
-const METHODS: [&str; 13] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "MKCOL", "REPORT",
-    "PURGE",
-];
-
 /// Whether the text begins with a method of HTTP and a space; answers the method and the rest.
 pub(super) fn split_method(text: &str) -> Option<(&str, &str)> {
     let end = text.bytes().take(9).take_while(u8::is_ascii_uppercase).count();
@@ -271,7 +271,22 @@ pub(super) fn split_method(text: &str) -> Option<(&str, &str)> {
 
 /// Whether the text is a method of HTTP.
 pub(super) fn is_method(text: &str) -> bool {
-    METHODS.contains(&text)
+    matches!(
+        text,
+        "GET"
+            | "HEAD"
+            | "POST"
+            | "PUT"
+            | "DELETE"
+            | "PATCH"
+            | "OPTIONS"
+            | "CONNECT"
+            | "TRACE"
+            | "PROPFIND"
+            | "MKCOL"
+            | "REPORT"
+            | "PURGE"
+    )
 }
 
 /// Three digits that are a status of HTTP, or `000` and the like, which some print without one.

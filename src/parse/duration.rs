@@ -181,18 +181,24 @@ pub(super) enum Named {
 
 /// What the name says; none where it is no duration's. A dotted name counts by its last part.
 pub(super) fn named(name: &str) -> Option<Named> {
-    let last = name.rsplit('.').next().unwrap_or(name);
+    let last = &name[memchr::memrchr(b'.', name.as_bytes()).map_or(0, |dot| dot + 1)..];
+    // Most names are no duration's: every stem has one of these.
+    let is_hint = |part: &[u8]| match part[0] | 0x20 {
+        b'd' => part.eq_ignore_ascii_case(b"dur"),
+        b'e' => part.eq_ignore_ascii_case(b"ela"),
+        b'l' => part.eq_ignore_ascii_case(b"lat"),
+        b't' => part.eq_ignore_ascii_case(b"too") || part.eq_ignore_ascii_case(b"tim"),
+        _ => false,
+    };
+    if !last.as_bytes().windows(3).any(is_hint) {
+        return None;
+    }
     // Long names are seldom durations, and never cheap.
     let mut buffer = [0; 32];
     let mut len = 0;
     for byte in last.bytes().filter(|byte| !matches!(byte, b'_' | b'-')) {
         *buffer.get_mut(len)? = byte.to_ascii_lowercase();
         len += 1;
-    }
-    // Most names are no duration's: every stem has one of these.
-    let is_hint = |part: &[u8]| matches!(part, b"dur" | b"ela" | b"lat" | b"too" | b"tim");
-    if !buffer[..len].windows(3).any(is_hint) {
-        return None;
     }
     let plain = std::str::from_utf8(&buffer[..len]).ok()?;
     let is_stem = |stem: &str| STEMS.contains(&stem);

@@ -192,6 +192,7 @@ fn looks_like_address(text: &str) -> bool {
 pub(super) fn interpret(draft: &mut Draft<'_>) {
     draft.is_interpreted = true;
     let mut own = draft.fields.take();
+    draft.fields.reserve(12);
     let mut found = Found::of(own.of(draft.fields.raw()));
     found.ruled_ms = draft.scope.and_then(|scope| scope.milliseconds(own.of(draft.fields.raw())));
     standard(draft, &found);
@@ -222,7 +223,8 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
             Some(value) => {
                 let id = value.as_str().unwrap_or_default();
                 // Google's is a path.
-                draft.text_field(name, id.rsplit_once("/traces/").map_or(id, |(_, id)| id));
+                let path = id.contains('/').then(|| id.rsplit_once("/traces/")).flatten();
+                draft.text_field(name, path.map_or(id, |(_, id)| id));
             }
             None => {}
         }

@@ -120,16 +120,18 @@ pub(super) fn nginx_error(draft: &mut Draft<'_>) -> Option<()> {
 /// The pairs that nginx ends its errors with; answers what stands before them.
 fn nginx_pairs<'a>(draft: &mut Draft<'_>, text: &'a str) -> &'a str {
     const KEYS: [&str; 6] = [", client: ", ", server: ", ", request: ", ", upstream: ", ", host: ", ", referrer: "];
+    fn next(text: &str) -> Option<usize> {
+        let is_pair = |at: &usize| KEYS.iter().any(|key| text.as_bytes()[*at..].starts_with(key.as_bytes()));
+        memchr::memchr_iter(b',', text.as_bytes()).find(is_pair)
+    }
     // The message may quote what looks like a pair.
-    let Some(end) = text.rfind(KEYS[0]).or_else(|| KEYS[1..].iter().filter_map(|key| text.find(key)).min()) else {
-        return text;
-    };
+    let Some(end) = text.rfind(KEYS[0]).or_else(|| next(text)) else { return text };
     let (message, mut rest) = text.split_at(end);
     // Each once: a hostile line may repeat one forever.
     for _ in 0..KEYS.len() {
         let Some(key) = KEYS.iter().find(|key| rest.starts_with(**key)) else { break };
         rest = &rest[key.len()..];
-        let end = KEYS.iter().filter_map(|key| rest.find(key)).min().unwrap_or(rest.len());
+        let end = next(rest).unwrap_or(rest.len());
         let value = rest[..end].trim_matches('"');
         rest = &rest[end..];
         match *key {

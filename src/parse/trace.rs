@@ -42,14 +42,19 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// A type's name is not longer.
+const MAX_NAME_BYTES: usize = 200;
+
 /// `ValueError`, `java.lang.NullPointerException`, `My::Error`, `System.IO.IOException`
 pub(super) fn is_exception(name: &str) -> bool {
     const ENDINGS: [&str; 8] = ["Error", "Exception", "Throwable", "Warning", "Fault", "Interrupt", "Exit", "Timeout"];
+    if name.len() > MAX_NAME_BYTES {
+        return false;
+    }
     let name = name.rsplit_once('$').map_or(name, |(outer, inner)| if inner.is_empty() { outer } else { inner });
     let last = name.rsplit(['.', ':', '\\']).next().unwrap_or(name);
     last.starts_with(char::is_uppercase)
         && ENDINGS.iter().any(|ending| last.ends_with(ending))
-        && name.len() <= 200
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | ':' | '\\' | '/'))
 }
 
@@ -237,8 +242,11 @@ fn named(line: &str) -> Option<(&str, &str)> {
 
 /// `Type: message`, where the type can be a Ruby or PHP name, or have a code: `Error [ERR_X]: `.
 fn titled_any(text: &str) -> Option<(&str, &str)> {
-    let end = text.find([' ', '\t']).unwrap_or(text.len());
-    let word = &text[..end];
+    let bytes = text.as_bytes();
+    let near = &bytes[..bytes.len().min(MAX_NAME_BYTES + 2)];
+    let end = near.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(near.len());
+    // None where the word goes on.
+    let word = text.get(..end).filter(|_| end <= MAX_NAME_BYTES + 1)?;
     if let Some(name) = word.strip_suffix(':') {
         return Some((name, text[end..].trim_start()));
     }

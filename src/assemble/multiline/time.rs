@@ -2,11 +2,6 @@
 
 use super::bytes::digits;
 
-const MONTHS: [&[u8]; 12] =
-    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-
-const DAYS: [&[u8]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
-
 /// Whether `head` begins with a time. A date alone is none: prose begins with dates, too.
 pub(super) fn begins_time(head: &[u8]) -> bool {
     match head.first() {
@@ -28,7 +23,14 @@ pub(super) fn is_clf_time(head: &[u8]) -> bool {
 }
 
 fn is_month(head: &[u8]) -> bool {
-    MONTHS.iter().any(|month| head.starts_with(month))
+    matches!(
+        head.first_chunk(),
+        Some(b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov" | b"Dec")
+    )
+}
+
+fn is_day(head: &[u8]) -> bool {
+    matches!(head.first_chunk(), Some(b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun"))
 }
 
 /// `01:30`, with a space before a single digit or none; what follows is not looked at.
@@ -128,7 +130,7 @@ fn begins_with_name(head: &[u8]) -> bool {
         let rest = &head[1 + digits(&head[1..])..];
         return rest.first() == Some(&b' ') && is_clock(&rest[1..]);
     }
-    let rest = if DAYS.iter().any(|day| head.starts_with(day)) {
+    let rest = if is_day(head) {
         let rest = head[3..].strip_prefix(b",").unwrap_or(&head[3..]);
         let Some(rest) = rest.strip_prefix(b" ") else { return false };
         if rest.first().is_some_and(u8::is_ascii_digit) {

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 pub use rules::{MAX_RULES, Overrides, RuleError, Rules, Text};
 
-use crate::record::{Container, Fields, FieldsBuilder, Level};
+use crate::record::{Container, Fields, FieldsBuilder, Level, place_in};
 use crate::text;
 use draft::Draft;
 pub use reason::Reason;
@@ -395,9 +395,10 @@ fn finish(draft: &mut Draft<'_>) {
             draft.rest = "";
         }
     }
-    if draft.level.is_none() {
-        draft.level = head::failure(draft.head);
-        draft.reason = Some(Reason::Word);
+    if draft.level.is_none()
+        && let Some(level) = head::failure(draft.head)
+    {
+        (draft.level, draft.reason) = (Some(level), Some(Reason::Word));
     }
     if let Some(own) = message.filter(|own| !own.is_empty() || !draft.rest.is_empty()) {
         // What ends the first line, or what was seen of it, goes on behind it.
@@ -414,12 +415,6 @@ fn finish(draft: &mut Draft<'_>) {
     if draft.is_structured && !draft.has_message {
         draft.text_field("message", text);
     }
-}
-
-/// At which byte of the text its own part stands; none where it is no part of it.
-fn place_in(text: &str, part: &str) -> Option<usize> {
-    let place = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-    (place + part.len() <= text.len()).then_some(place)
 }
 
 fn work(draft: &mut Draft<'_>, message: &str) {

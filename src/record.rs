@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use fields::{
     COMPUTED_NAMES, FieldValue, Fields, FieldsBuilder, FieldsOf, KNOWN_NAMES, MAX_FIELDS, MAX_NAME_BYTES, Mark, Origin,
+    place_in,
 };
 
 pub use import::Import;

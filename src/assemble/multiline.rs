@@ -156,14 +156,6 @@ impl Joiner {
             slot.flush(&self.rules, &mut sink);
         }
     }
-
-    /// Forgets what is held.
-    pub fn reset(&mut self) {
-        for slot in &mut self.slots {
-            slot.held = None;
-            slot.tail.clear();
-        }
-    }
 }
 
 impl Slot {

@@ -40,11 +40,6 @@ impl Assembler {
         self.open[index(stream)].as_ref().map(|open| open.start)
     }
 
-    /// Forgets the lines that wait for their end.
-    pub fn reset(&mut self) {
-        self.open = [None, None];
-    }
-
     /// Takes the next frame and hands over each line that it finishes: none, one or two.
     pub fn push(&mut self, frame: Frame<'_>, mut sink: impl FnMut(Line)) {
         let slot = &mut self.open[index(frame.stream)];

@@ -154,7 +154,7 @@ fn into(
         let mut parts = inner[2..end].splitn(3, ':');
         let name = parts.next().unwrap_or_default();
         let pattern = find(name).ok_or_else(|| {
-            let nearest = nearest(PATTERNS.iter().map(|(known, _)| *known), &name.to_uppercase());
+            let nearest = nearest(name);
             format!("{name:?} is no name of grok's, the nearest is {nearest}")
         })?;
         match parts.next() {
@@ -199,22 +199,10 @@ fn kind_of(name: &str) -> Result<Kind, String> {
 }
 
 /// The name that the fewest changes of a character make of it.
-pub(super) fn nearest<'a>(names: impl Iterator<Item = &'a str>, name: &str) -> &'a str {
-    names.min_by_key(|known| edits(known, name)).unwrap_or_default()
-}
-
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (above, left) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
-        for (column, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[b.len()]
+fn nearest(name: &str) -> &'static str {
+    // None is longer than this.
+    let name: String = name.to_uppercase().chars().take(64).collect();
+    PATTERNS.iter().map(|(known, _)| *known).min_by_key(|known| strsim::levenshtein(known, &name)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Tracebacks and panics in a record's text: from its lines to the error's type, its message and
 //! its stack.
 
+use crate::record::place_in;
+
 /// An error as its own lines tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trace<'a> {
@@ -81,7 +83,8 @@ fn behind_bars(line: &str) -> (&str, usize) {
 
 fn python(text: &str) -> Option<Trace<'_>> {
     let (start, _) = lines(text).find(|(_, line)| line.contains(TRACEBACK))?;
-    let mut found: Option<(usize, &str, &str, &str, usize)> = None;
+    // Type, title and message.
+    let mut found: Option<(&str, &str, &str)> = None;
     // Depth of the bars of the traceback that is being read.
     let mut bars = None;
     for (at, line) in lines(text).skip_while(|(at, _)| *at < start) {
@@ -99,31 +102,27 @@ fn python(text: &str) -> Option<Trace<'_>> {
         }
         match &mut found {
             // The message goes on until a blank line.
-            Some((from, _, _, message, _)) if indent == 0 && !line.is_empty() && *message != "\0" => {
-                let begins = message.as_ptr() as usize - text.as_ptr() as usize;
-                let _ = from;
+            Some((.., message)) if indent == 0 && !line.is_empty() => {
                 if !is_chain(line) {
-                    *message = text.get(begins..at + line.len()).unwrap_or(message);
+                    let begins = place_in(text, message);
+                    *message = begins.and_then(|begins| text.get(begins..at + line.len())).unwrap_or(message);
                 }
             }
-            Some((.., done)) if line.is_empty() => *done = 1,
+            // Behind it only a chain goes on, which begins anew.
+            Some(_) if line.is_empty() => bars = Some(usize::MAX),
             Some(_) => {}
             None => {
                 if !inner.starts_with([' ', '\t', '>', '|', '+'])
                     && !inner.is_empty()
                     && let Some((kind, message)) = titled(inner)
                 {
-                    found = Some((at, kind, inner, message, 0));
+                    found = Some((kind, inner, message));
                 }
             }
         }
-        if let Some((.., 1)) = found {
-            // Behind the blank line only a chain goes on, which begins anew.
-            bars = Some(usize::MAX);
-        }
     }
     // One that was cut off names no error.
-    let (_, kind, title, message, _) = found.unwrap_or((0, "", TRACEBACK, "", 0));
+    let (kind, title, message) = found.unwrap_or(("", TRACEBACK, ""));
     Some(Trace { start, kind, message, title, is_fatal: false })
 }
 
@@ -202,9 +201,8 @@ fn frames(text: &str) -> Option<Trace<'_>> {
         None => before.iter().rev().find_map(|&(start, line)| Some((start, line, within(line)?)))?,
     };
     // The message may go over lines until the frames.
-    let from = message.as_ptr() as usize - text.as_ptr() as usize;
-    let is_end = line.ends_with(message);
-    let message = text.get(from..frame_at).filter(|_| is_end).map_or(message, str::trim_end);
+    let from = place_in(text, message).filter(|_| line.ends_with(message));
+    let message = from.and_then(|from| text.get(from..frame_at)).map_or(message, str::trim_end);
     let message = message.strip_suffix(" {").unwrap_or(message);
     let start = if is_place(first_line(text)) { 0 } else { start };
     let mut title = line;

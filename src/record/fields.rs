@@ -466,9 +466,7 @@ impl<'a> FieldsBuilder<'a> {
     /// there is no room, beyond two gigabytes.
     fn span(&mut self, text: &str) -> Option<Span> {
         let len = u32::try_from(text.len()).ok()?;
-        // A borrowed piece of the line lies within its bytes, and nothing else does.
-        let place = (text.as_ptr() as usize).checked_sub(self.raw.as_ptr() as usize);
-        let (start, flag) = if let Some(place) = place.filter(|place| place + text.len() <= self.raw.len()) {
+        let (start, flag) = if let Some(place) = place_in(self.raw, text) {
             (place, 0)
         } else {
             let start = self.fields.beside.len();
@@ -478,6 +476,19 @@ impl<'a> FieldsBuilder<'a> {
         let start = u32::try_from(start).ok().filter(|start| start & BESIDE == 0)?;
         Some(Span { start: start | flag, len })
     }
+}
+
+/// At which byte of a text a borrowed piece of it stands; none where it is no piece of it: that one
+/// lies within the text's bytes, and nothing else does.
+///
+/// ```
+/// let text = "user=bob";
+/// assert_eq!(foghorn::record::place_in(text, &text[5..]), Some(5));
+/// assert_eq!(foghorn::record::place_in(text, "robert"), None);
+/// ```
+pub fn place_in(text: &str, piece: &str) -> Option<usize> {
+    let place = (piece.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    (place + piece.len() <= text.len()).then_some(place)
 }
 
 #[cfg(test)]

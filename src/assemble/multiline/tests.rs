@@ -540,7 +540,7 @@ fn what_is_held_can_be_seen() {
     let open = joiner.open(O).unwrap();
     assert_eq!((open.text, open.lines), ("ERROR:root:x\nTraceback (most recent call last):", 2));
     joiner.push(line(E, 0, "x"), &mut none);
-    joiner.reset();
+    let mut joiner = Joiner::new(Arc::new(Rules::default()));
     assert!(!joiner.is_open(O) && joiner.open(E).is_none());
     joiner.push(line(O, 5, "{"), &mut none);
     joiner.push(line(E, 3, "x"), &mut none);
@@ -657,13 +657,14 @@ proptest! {
     #[test]
     fn reading_resumes_at_what_is_not_finished(lines in any_lines(), rules in any_rules(), at in 0usize..60) {
         let expected = join_with(rules.clone(), lines.clone());
-        let mut joiner = Joiner::new(Arc::new(rules));
+        let rules = Arc::new(rules);
         let mut entries = Vec::new();
         let at = at.min(lines.len());
+        let mut killed = Joiner::new(Arc::clone(&rules));
         for line in &lines[..at] {
-            joiner.push(line.clone(), |entry| entries.push(entry));
+            killed.push(line.clone(), |entry| entries.push(entry));
         }
-        joiner.reset();
+        let mut joiner = Joiner::new(rules);
         let finished = [O, E].map(|stream| of(stream, &entries).iter().map(|e| e.lines).sum::<u32>() as usize);
         let mut seen = [0; 2];
         for line in &lines {

@@ -213,6 +213,12 @@ pub(super) fn named(name: &str) -> Option<Named> {
     }
     // A unit that stands by itself, `_s`, counts; the plural of a word does not.
     let separated = last.rsplit(['_', '-']).next().filter(|part| part.len() < last.len());
+    if let Some(unit) = separated.and_then(unit).filter(|_| separated.is_some_and(|part| ENDINGS.contains(&part))) {
+        let stem = &plain[..plain.len() - separated.map_or(0, str::len)];
+        if is_stem(stem) {
+            return Some(Named::In(unit));
+        }
+    }
     ENDINGS.iter().find_map(|ending| {
         let stem = plain.strip_suffix(ending)?;
         if *ending == "s" && separated != Some("s") {

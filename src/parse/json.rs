@@ -86,7 +86,7 @@ struct Flat<'f, 'a, 'de> {
     fields: &'f mut FieldsBuilder<'a>,
     /// The dotted name of the value that is being read; empty for the whole line.
     name: String,
-    /// The same where it stands in the line: the name of a value that is not nested.
+    /// It instead, where it stands in the line and is not nested.
     top: Option<&'de str>,
     /// How many objects are open.
     depth: usize,
@@ -168,6 +168,9 @@ impl<'de> Visitor<'de> for &mut Flat<'_, '_, 'de> {
             return self.insert_json(|text| text.visit_map(entries));
         }
         self.depth += 1;
+        if let Some(top) = self.top.take() {
+            self.name.push_str(top);
+        }
         let outer = self.name.len();
         while let Some(key) = entries.next_key_seed(Key { name: &mut self.name, dot: outer > 0 })? {
             self.top = key;
@@ -180,7 +183,7 @@ impl<'de> Visitor<'de> for &mut Flat<'_, '_, 'de> {
     }
 }
 
-/// Appends a key to a dotted name; answers it where it stands in the line and is the whole name.
+/// Appends a key to a dotted name, or answers it where it stands in the line and is the whole name.
 struct Key<'a> {
     name: &'a mut String,
     dot: bool,
@@ -210,9 +213,7 @@ impl<'de> Visitor<'de> for Key<'_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Self::Value, E> {
-        let is_top = !self.dot;
-        self.visit_str::<E>(key)?;
-        Ok(Some(key).filter(|_| is_top))
+        if self.dot { self.visit_str(key) } else { Ok(Some(key)) }
     }
 }
 

@@ -24,8 +24,10 @@ pub(super) fn has(bytes: &[u8], part: &[u8]) -> bool {
 
 pub(super) const ESC: u8 = 0x1b;
 
-/// The first visible bytes, as far as the buffer reaches.
+/// The first visible bytes, as far as the buffer reaches. A head has fewer escapes than would fill
+/// it sixteen times.
 pub(super) fn without_escapes<'b>(bytes: &[u8], buffer: &'b mut [u8; HEAD_BYTES]) -> &'b [u8] {
+    let bytes = &bytes[..bytes.len().min(16 * HEAD_BYTES)];
     let (mut at, mut used) = (0, 0);
     while let Some(&byte) = bytes.get(at).filter(|_| used < HEAD_BYTES) {
         if byte == ESC {

@@ -166,6 +166,9 @@ fn logfmt_line(draft: &mut Draft<'_>) -> Option<()> {
 /// What fits nothing, with the time that it may begin with.
 #[allow(clippy::unnecessary_wraps, reason = "a reader can give up; this one never does")]
 fn text_line(draft: &mut Draft<'_>) -> Option<()> {
+    if head::said(draft).is_some() {
+        return Some(());
+    }
     let rest = draft.behind_time().map(|rest| rest.trim_start_matches([' ', '\t', ':', ']']));
     // A header that was cut off within tells nothing for certain.
     let is_cut = |rest: &&str| {

@@ -8,37 +8,20 @@
 use super::draft::Draft;
 use super::level::{of_letter, of_name};
 use super::reason::Reason;
-use super::time;
+use super::time::{self, Stamp};
 use super::trace::is_exception;
 use crate::record::Level;
 
 /// A line that begins with a level in no arrangement that has a reader of its own.
 pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
-    let (level, at) = found(draft.head)?;
     let head = draft.head;
-    draft.level = Some(level);
-    let in_bracket = || time::leading(head.strip_prefix('[')?, draft.time_ns);
-    let mut stamp = draft.lead.or_else(in_bracket);
+    let (level, at) = found(head)?;
+    let mut stamp = stamp(draft);
     let said = &head[..at];
-    // The name of an error is the beginning of what the line says.
-    let name = said.trim_end_matches(':').rsplit([' ', '\t']).next().unwrap_or_default();
-    let is_error = matches!(name, "Error" | "panic")
-        || said.starts_with("fatal error")
-        || is_exception(name) && of_name(name).is_none();
-    // So is the name of a program before its level.
-    let is_named = said.split(' ').next().is_some_and(|word| {
-        word.len() < said.len()
-            && word.ends_with(':')
-            && of_name(word.trim_end_matches(':')).is_none()
-            && stamp.is_none()
-    });
-    if is_error || is_named {
-        draft.format = Some("text");
-        draft.reason = is_error.then_some(Reason::Word);
-        draft.log_time(stamp);
-        draft.message = Some(draft.behind_time().unwrap_or(head).trim_start());
-        return Some(());
+    if is_said(said, stamp.is_some()) {
+        return None;
     }
+    draft.level = Some(level);
     let mut rest = head[at..].trim_start_matches([':', '|', ']', ')', ' ', '\t']);
     rest = rest.strip_prefix("- ").unwrap_or(rest);
     if stamp.is_none()
@@ -61,6 +44,44 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     }
     draft.message = Some(rest);
     Some(())
+}
+
+/// A line that fits nothing, where a word that it begins with tells how bad it is and yet belongs to
+/// what it says.
+pub(super) fn said(draft: &mut Draft<'_>) -> Option<()> {
+    let head = draft.head;
+    let (level, at) = found(head)?;
+    let stamp = stamp(draft);
+    let said = &head[..at];
+    if !is_said(said, stamp.is_some()) {
+        return None;
+    }
+    draft.level = Some(level);
+    draft.reason = is_error(said).then_some(Reason::Word);
+    draft.log_time(stamp);
+    draft.message = Some(draft.behind_time().unwrap_or(head).trim_start());
+    Some(())
+}
+
+fn stamp(draft: &Draft<'_>) -> Option<Stamp> {
+    let in_bracket = || time::leading(draft.head.strip_prefix('[')?, draft.time_ns);
+    draft.lead.or_else(in_bracket)
+}
+
+/// Whether what stands before the message, with its level, is the beginning of the message: the
+/// name of an error, or that of a program.
+fn is_said(said: &str, has_time: bool) -> bool {
+    let is_named = said.split(' ').next().is_some_and(|word| {
+        word.len() < said.len() && word.ends_with(':') && of_name(word.trim_end_matches(':')).is_none() && !has_time
+    });
+    is_named || is_error(said)
+}
+
+fn is_error(said: &str) -> bool {
+    let name = said.trim_end_matches(':').rsplit([' ', '\t']).next().unwrap_or_default();
+    matches!(name, "Error" | "panic")
+        || said.starts_with("fatal error")
+        || is_exception(name) && of_name(name).is_none()
 }
 
 /// `alembic.runtime.migration`

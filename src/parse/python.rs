@@ -82,7 +82,7 @@ pub(super) fn timed(draft: &mut Draft<'_>) -> Option<()> {
         return found(draft, level, first, scan.spaces().rest);
     }
     // Padded to eight, `%(levelname)-8s`, as nobody else does it.
-    let is_padded = scan.rest.len() > 9 && scan.rest[..9].trim_end().len() < 9 && {
+    let is_padded = scan.rest.len() > 9 && scan.rest.get(..9).is_some_and(|column| column.trim_end().len() < 9) && {
         let word = scan.rest.split(' ').next().unwrap_or_default();
         level_name(word).is_some()
             && word.len() < 8

@@ -1,5 +1,7 @@
 //! The password in `scheme://user:password@host`.
 
+use std::collections::BTreeMap;
+
 use super::MASK;
 use super::scan::Scan;
 use super::value::is_none;
@@ -7,15 +9,20 @@ use super::value::is_none;
 /// How far a password that has a `/` in it is looked for.
 const MAX_ODD_BYTES: usize = 128;
 
-/// Masks the password of every URL.
+/// Where a mask begins, where it ends, and how long it will be.
+type Masks = BTreeMap<usize, (usize, usize)>;
+
+/// Masks the password of every URL, from the last to the first: a mask can be the end of the password
+/// before it.
 pub(super) fn find(scan: &mut Scan<'_>) {
+    const KIND: &str = "url-password";
+    let len = |kind: &str| MASK.len() + kind.len() + 1;
     scan.floor = 0;
-    let mut at = 0;
-    while let Some(colon) = memchr::memchr(b':', &scan.bytes[at.min(scan.bytes.len())..]) {
-        let colon = at + colon;
-        at = colon + 1;
-        if let Some(authority) = authority(scan, colon) {
-            at = authority.max(mask_password(scan, authority));
+    let mut masks: Masks = scan.spans.iter().map(|span| (span.start, (span.end, len(span.kind)))).collect();
+    for colon in memchr::memrchr_iter(b':', scan.bytes) {
+        if let Some((start, end)) = authority(scan, colon).and_then(|start| password(scan, start, &masks)) {
+            scan.mask(start, end, KIND);
+            masks.insert(start, (end, len(KIND)));
         }
     }
 }
@@ -31,24 +38,34 @@ fn authority(scan: &Scan<'_>, colon: usize) -> Option<usize> {
     if scheme { slash(slash(colon + 1)?) } else { None }
 }
 
-/// Masks the password of the authority at `start`; the answer is where to go on.
-fn mask_password(scan: &mut Scan<'_>, start: usize) -> usize {
+/// The password of the authority at `start`.
+fn password(scan: &Scan<'_>, start: usize, masks: &Masks) -> Option<(usize, usize)> {
     let (mut end, mut colon, mut sign) = (start, None, None);
-    let mut odd = None;
+    // How far behind the first odd byte it is, in the masked text.
+    let mut odd: Option<usize> = None;
+    let mut mask = masks.range(start..).next();
     while end < scan.bytes.len() {
+        if let Some((&from, &(to, len))) = mask.filter(|(from, _)| **from <= end) {
+            mask = masks.range(end.max(to)..).next();
+            if from == end {
+                end = to;
+                odd = odd.map(|odd| odd + len);
+            }
+            continue;
+        }
         let (byte, len) = scan.unit(end);
         match byte {
             0..=b' ' | 0x7f | b'"' | b'\'' | b'`' => break,
             b'<' | b'>' if colon.is_none() => break,
             b'/' | b'?' | b'#' if odd.is_none() => {
                 // `host:8080/@x` has a port; `user:pa/ss@host` has none there.
-                let Some(colon) = colon else { break };
+                let colon = colon?;
                 let port: &[u8] = &scan.bytes[colon + 1..end];
                 let is_port = port.iter().all(u8::is_ascii_digit) && port.len() <= 5;
                 if sign.is_some() || is_port || scan.bytes[start] == b'[' {
                     break;
                 }
-                odd = Some(end);
+                odd = Some(0);
             }
             // The colon of a mask parts no user from a password.
             b':' if scan.bytes[start..=end].ends_with(MASK.as_bytes()) => {}
@@ -62,15 +79,15 @@ fn mask_password(scan: &mut Scan<'_>, start: usize) -> usize {
             }
             _ => {}
         }
-        if odd.is_some_and(|from| end - from > MAX_ODD_BYTES) {
+        if odd.is_some_and(|odd| odd > MAX_ODD_BYTES) {
             break;
         }
         end += len;
+        odd = odd.map(|odd| odd + len);
     }
-    let (Some(colon), Some(sign)) = (colon, sign) else { return odd.unwrap_or(end) };
+    let (colon, sign) = (colon?, sign?);
     let host = scan.byte(sign + 1);
-    if colon < sign && !host.is_ascii_whitespace() && host != 0 && !is_none(&scan.bytes[colon + 1..sign]) {
-        return scan.mask(colon + 1, sign, "url-password");
-    }
-    odd.unwrap_or(end)
+    let is_masked = masks.get(&(colon + 1)).is_some_and(|(end, _)| *end == sign);
+    let is_one = colon < sign && !host.is_ascii_whitespace() && host != 0;
+    (is_one && !is_masked && !is_none(&scan.bytes[colon + 1..sign])).then_some((colon + 1, sign))
 }

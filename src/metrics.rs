@@ -48,6 +48,7 @@ pub struct LogMetrics {
     overflow: Family<MetricLabel, Counter>,
     cut_bytes: Counter,
     masks: Counter,
+    panics: Counter,
     services: Mutex<HashMap<(String, String), Arc<ServiceCounters>>>,
 }
 
@@ -60,6 +61,7 @@ impl LogMetrics {
             overflow: Family::default(),
             cut_bytes: Counter::default(),
             masks: Counter::default(),
+            panics: Counter::default(),
             services: Mutex::default(),
         };
         registry.register(
@@ -89,6 +91,11 @@ impl LogMetrics {
             "Secrets masked in what was read, such as passwords and tokens",
             metrics.masks.clone(),
         );
+        registry.register(
+            "foghorn_log_unread_records",
+            "Records that a bug of Foghorn kept from being read: plain text without fields, or withheld where secrets could not be masked",
+            metrics.panics.clone(),
+        );
         Arc::new(metrics)
     }
 
@@ -114,6 +121,11 @@ impl LogMetrics {
     /// Counts secrets that were masked.
     pub fn masked(&self, masks: u64) {
         self.masks.inc_by(masks);
+    }
+
+    /// Counts records that a bug kept from being read.
+    pub fn unread(&self, records: u64) {
+        self.panics.inc_by(records);
     }
 
     fn service(&self, project: &str, service: &str) -> Arc<ServiceCounters> {

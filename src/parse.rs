@@ -31,6 +31,7 @@ mod time;
 mod trace;
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use rules::{MAX_RULES, Overrides, RuleError, Rules, Text};
@@ -338,7 +339,7 @@ fn named(draft: &mut Draft<'_>, scope: Option<Scope<'_>>, name: &str) -> usize {
     let reader = REFINED.iter().find(|(refined, _)| *refined == name).map_or(name, |(_, reader)| reader);
     let is_named = |place: &usize| FORMATS[*place].name == name || FORMATS[*place].name == reader;
     let mut places = (0..FORMATS.len()).filter(is_named).chain(CERTAIN..FORMATS.len());
-    places.find(|place| attempt(draft, *place)).unwrap_or(FORMATS.len() - 1)
+    places.find(|place| FORMATS[*place].may_read(draft) && attempt(draft, *place)).unwrap_or(FORMATS.len() - 1)
 }
 
 fn attempt(draft: &mut Draft<'_>, place: usize) -> bool {
@@ -349,7 +350,18 @@ fn attempt(draft: &mut Draft<'_>, place: usize) -> bool {
     found
 }
 
+/// Reads a text. One that a reader panics at is a plain text: it would else be read again and again,
+/// and nothing behind it.
 fn read(raw: &str, time_ns: i64, scope: Option<Scope<'_>>, choose: impl FnOnce(&mut Draft<'_>) -> usize) -> Parsed {
+    catch_unwind(AssertUnwindSafe(|| read_as(raw, time_ns, scope, choose))).unwrap_or_else(|_| Parsed {
+        level: Level::Unknown,
+        reason: Reason::Panic,
+        format: FORMATS[FORMATS.len() - 1].name,
+        fields: Fields::default(),
+    })
+}
+
+fn read_as(raw: &str, time_ns: i64, scope: Option<Scope<'_>>, choose: impl FnOnce(&mut Draft<'_>) -> usize) -> Parsed {
     let plain: Cow<'_, str> =
         if memchr::memchr(0x1b, raw.as_bytes()).is_some() { text::without_escapes(raw) } else { raw.into() };
     let mut draft = Draft::new(&plain, FieldsBuilder::new(raw), time_ns);
@@ -425,4 +437,16 @@ fn work(draft: &mut Draft<'_>, message: &str) {
     let is_failure = draft.level >= Some(Level::Error) && found.outcome == draft::Outcome::Success;
     let outcome = if is_failure { draft::Outcome::Failure } else { found.outcome };
     draft.operation(&operation::named(found.name), outcome, found.ms);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_a_reader_panics_at_is_a_plain_text() {
+        let parsed = read("ERROR x", 0, None, |_| panic!("a bug"));
+        assert_eq!((parsed.level, parsed.reason, parsed.format), (Level::Unknown, Reason::Panic, "text"));
+        assert!(parsed.fields.is_empty());
+    }
 }

@@ -1,13 +1,14 @@
 //! Stages 2–5 for one container, synchronous and without I/O: Frame → Record.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::assemble::{Assembler, Entry, Joiner, Rules};
-use crate::parse::{self, Overrides, Parsed, Parser};
+use crate::parse::{self, Overrides, Parsed, Parser, Reason};
 use crate::record::{
     Container, ContainerCursor, DAY_NS, FieldValue, Frame, Gap, Kind, Level, Line, Position, Record, Signature, Stream,
 };
-use crate::redact::Redactor;
+use crate::redact::{Redacted, Redactor};
 use crate::signature::{Evidence, Signatures};
 
 /// What a pipeline does with lines.
@@ -30,6 +31,9 @@ pub struct Settings {
 /// The most kinds of errors that are known of a service; what was not seen for the longest time makes
 /// room.
 pub const MAX_SIGNATURES: usize = 1_000;
+
+/// What stands for a text that could not be masked.
+const WITHHELD: &str = "[redacted:unreadable]";
 
 impl Default for Settings {
     fn default() -> Self {
@@ -67,6 +71,7 @@ pub struct Pipeline {
     pending_bytes: usize,
     cut_bytes: u64,
     masks: u64,
+    panics: u64,
 }
 
 #[derive(Debug)]
@@ -105,6 +110,7 @@ impl Pipeline {
             pending_bytes: 0,
             cut_bytes: 0,
             masks: 0,
+            panics: 0,
         }
     }
 
@@ -161,6 +167,11 @@ impl Pipeline {
     /// Secrets that were masked, since the last call.
     pub fn take_masks(&mut self) -> u64 {
         std::mem::take(&mut self.masks)
+    }
+
+    /// Records that a bug kept from being read, since the last call.
+    pub fn take_panics(&mut self) -> u64 {
+        std::mem::take(&mut self.panics)
     }
 
     /// Takes the next frame.
@@ -280,12 +291,15 @@ impl Pipeline {
 
     fn record(&mut self, mut entry: Entry) -> Record {
         // Before anything else sees it.
-        if let Some(redacted) = self.redactor.as_ref().and_then(|redactor| redactor.redact(&entry.text)) {
-            self.masks += redacted.masks as u64;
-            entry.text = redacted.text;
+        if let Some(redactor) = &self.redactor {
+            match redact(&mut entry.text, |text| redactor.redact(text)) {
+                Some(masks) => self.masks += masks,
+                None => self.panics += 1,
+            }
         }
         let parser = &mut self.parsers[usize::from(entry.stream == Stream::Stderr)];
         let mut parsed = parser.parse(&entry.text, entry.start.time_ns);
+        self.panics += u64::from(parsed.reason == Reason::Panic);
         if let Some(signature) = self.signature(&parsed, &entry.text) {
             parsed.fields.add("signature", &signature.to_string());
         }
@@ -324,5 +338,35 @@ impl Pipeline {
     fn finish_record(&mut self, record: Record, cursor: ContainerCursor) {
         self.pending_bytes += record.raw.len() + record.fields.heap_bytes() + 64;
         self.finished.push(Finished { record, cursor });
+    }
+}
+
+/// Masks the secrets in the text, and answers how many. Where that panics, all of it is withheld,
+/// since nobody knows what it holds, and the answer is none.
+fn redact(text: &mut String, find: impl FnOnce(&str) -> Option<Redacted>) -> Option<u64> {
+    let found = catch_unwind(AssertUnwindSafe(|| find(text)));
+    match found {
+        Ok(None) => Some(0),
+        Ok(Some(redacted)) => {
+            *text = redacted.text;
+            Some(redacted.masks as u64)
+        }
+        Err(_) => {
+            WITHHELD.clone_into(text);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_could_not_be_masked_is_withheld() {
+        let mut text = "password=hunter2".to_owned();
+        assert_eq!(redact(&mut text, |_| panic!("a bug")), None);
+        assert_eq!(text, WITHHELD);
+        assert_eq!(redact(&mut text, |_| None), Some(0));
     }
 }

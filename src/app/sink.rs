@@ -129,6 +129,7 @@ impl FrameSink for ContainerSink {
     async fn deliver(&mut self, mark: Mark) -> Result<(), Closed> {
         self.fanout.metrics.cut(self.pipeline.take_cut_bytes());
         self.fanout.metrics.masked(self.pipeline.take_masks());
+        self.fanout.metrics.unread(self.pipeline.take_panics());
         let is_first = self.is_fresh && self.pipeline.pending_bytes() > 0;
         self.is_fresh &= !is_first;
         let checkpoint = Checkpoint {

@@ -18,6 +18,8 @@ pub enum Reason {
     Priority,
     /// Words that a line begins with where something failed.
     Word,
+    /// Nobody knows: a reader panicked, which is a bug of Foghorn's, and the text is all there is.
+    Panic,
 }
 
 impl Reason {
@@ -35,6 +37,7 @@ impl Reason {
             Self::Trace => "an error or a traceback",
             Self::Priority => "the priority of syslog",
             Self::Word => "words that mean a failure",
+            Self::Panic => "a bug of Foghorn's kept the line from being read",
         }
     }
 }

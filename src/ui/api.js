@@ -13,7 +13,7 @@ import { apiUrl } from "./url.js";
  * @typedef {object} Status
  * @property {string} version
  * @property {{host: string, version: string | null, mode: string | null, error: string | null, listed: boolean}} engine
- * @property {{container: {name: string, project?: string, service: string}, reading: string, note?: string}[]} containers
+ * @property {{container: {name: string, project?: string, service: string}, reading: string, note?: string, warnings?: string[]}[]} containers
  * @property {{paused: string | null, damaged: string[], records: number}} store
  */
 

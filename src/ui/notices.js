@@ -48,6 +48,11 @@ export function problems(status, lost, partial) {
       const names = unread.slice(0, 3).map(({ container, note }) => `${container.name}${note ? ` (${note})` : ""}`).join("; ");
       list.push(["warn", `The engine cannot give the log of ${plural(unread.length, "container")}.`, names + (unread.length > 3 ? "; …" : ".")]);
     }
+    const wrong = containers.filter(({ warnings = [] }) => warnings.length > 0);
+    if (wrong.length > 0) {
+      const names = wrong.slice(0, 3).map(({ container, warnings = [] }) => `${container.name} (${warnings.join("; ")})`).join("; ");
+      list.push(["warn", `Labels of ${plural(wrong.length, "container")} are wrong and change nothing.`, names + (wrong.length > 3 ? "; …" : ".")]);
+    }
   }
   if (partial) {
     list.push(["warn", "The search took too long and was ended.", "Matching lines may be missing: choose a shorter time range or a more exact query."]);

@@ -165,6 +165,7 @@ table("notices.problems", titles, [
   [[noEngine, null, true], ["bad Foghorn cannot reach the engine.", "warn The search took too long and was ended."]],
   [[{ ...healthy, store: { paused: "the disk is full", damaged: ["2026-11-20: x"], records: 1 } }, null, false], ["bad New lines are not being kept.", "warn A part of the store is damaged."]],
   [[{ ...healthy, containers: [{ container: { name: "web", service: "web" }, reading: "unreadable", note: "driver none" }] }, null, false], ["warn The engine cannot give the log of 1 container."]],
+  [[{ ...healthy, containers: [{ container: { name: "web", service: "web" }, reading: "following", warnings: ["foghorn.level: x"] }] }, null, false], ["warn Labels of 1 container are wrong and change nothing."]],
 ]);
 
 const notice = (...about) => { const { title, offers } = notices.emptyNotice(...about); return [title, ...offers.map(([label]) => label)]; };

@@ -104,7 +104,7 @@ fn any(_: u8) -> bool {
 }
 
 /// The formats, in the order in which they are tried.
-const FORMATS: [Format; 47] = [
+const FORMATS: [Format; 51] = [
     format("json", |byte| byte == b'{' || byte == b' ', Lead::NoTime, json::line),
     format("access", host, Lead::NoTime, access::common),
     format("nextjs", |byte| byte == b' ' || upper(byte), Lead::NoTime, request::nextjs),
@@ -112,6 +112,7 @@ const FORMATS: [Format; 47] = [
     format("morgan", host, Lead::NoTime, request::morgan),
     format("haproxy", host, Lead::NoTime, request::haproxy),
     format("access", host, Lead::NoTime, request::fpm),
+    format("uwsgi", bracket, Lead::NoTime, access::uwsgi),
     format("gin", |byte| bracket(byte) || digit(byte), Lead::Either, request::gin),
     format("postgres", |byte| digit(byte) || bracket(byte), Lead::Either, postgres::line),
     format("redis", |byte| digit(byte) || bracket(byte), Lead::NoTime, servers::redis),
@@ -125,6 +126,7 @@ const FORMATS: [Format; 47] = [
     format("tracing", |byte| digit(byte) || byte == b' ', Lead::Either, rust::tracing),
     format("tracing", bracket, Lead::Either, rust::env_logger),
     format("klog", upper, Lead::NoTime, go::klog),
+    format("logrus", upper, Lead::NoTime, go::logrus),
     format("zap", digit, Lead::Either, go::zap),
     format("zerolog", digit, Lead::Time, go::zerolog),
     format("loguru", digit, Lead::Time, python::loguru),
@@ -132,6 +134,7 @@ const FORMATS: [Format; 47] = [
     format("gunicorn", bracket, Lead::Either, python::gunicorn),
     format("celery", bracket, Lead::Either, python::celery),
     format("python", bracket, Lead::Either, python::flask),
+    format("python", bracket, Lead::Either, python::airflow),
     format("java", |byte| digit(byte) || bracket(byte), Lead::Either, java::line),
     format("java", digit, Lead::Time, java::tomcat),
     format("python", digit, Lead::Time, python::timed),
@@ -140,6 +143,7 @@ const FORMATS: [Format; 47] = [
     format("dotnet", lower, Lead::Either, java::dotnet),
     format("serilog", |byte| digit(byte) || bracket(byte), Lead::Either, java::serilog),
     format("ruby", upper, Lead::Either, others::ruby),
+    format("sidekiq", digit, Lead::Time, others::sidekiq),
     format("monolog", bracket, Lead::Either, others::monolog),
     format("nest", bracket, Lead::Either, others::nest),
     format("chromium", bracket, Lead::Either, others::chromium),
@@ -160,7 +164,6 @@ const CERTAIN: usize = FORMATS.len() - 2;
 fn logfmt_line(draft: &mut Draft<'_>) -> Option<()> {
     logfmt::line(draft)?;
     draft.message = Some("");
-    draft.rest = "";
     Some(())
 }
 
@@ -422,6 +425,9 @@ fn finish(draft: &mut Draft<'_>) {
         let whole = from.filter(|_| goes_on).and_then(|from| text.get(from..)).unwrap_or(own);
         if !draft.has_message {
             draft.text_field("message", whole.trim());
+        }
+        if !draft.has_http && !draft.is_structured {
+            access::told(draft, own);
         }
         if !draft.has_http && !draft.has_operation && operation::may_be(own) {
             work(draft, own);

@@ -3,14 +3,21 @@
 
 use super::draft::{Draft, split_method, status_of};
 use super::duration::{self, MILLISECONDS, SECONDS};
+use super::level;
 use super::logfmt;
+use super::others::rails;
+use super::reason::Reason;
 use super::scan::{Scan, quoted};
 use super::time;
 use crate::record::FieldValue;
 
 /// `[host] client ident user [time] "request" status bytes …`
 pub(super) fn common(draft: &mut Draft<'_>) -> Option<()> {
-    let head = draft.head;
+    common_in(draft, draft.head)
+}
+
+/// The same in this part of the line.
+pub(super) fn common_in<'a>(draft: &mut Draft<'a>, head: &'a str) -> Option<()> {
     let at = memchr::memchr(b'[', head.as_bytes())?;
     let (before, rest) = (&head[..at], &head[at + 1..]);
     // Who asked stands at the beginning, and is short.
@@ -89,6 +96,90 @@ pub(super) fn embedded(draft: &mut Draft<'_>) -> Option<()> {
         draft.bytes(bytes);
     }
     draft.message = Some(request);
+    Some(())
+}
+
+/// uWSGI: `[pid: 9|app: 0|req: 1/1] 172.18.0.1 () {34 vars in 400 bytes} [Sat Nov 21 01:30:04 2026] GET /x
+/// => generated 12 bytes in 3 msecs (HTTP/1.1 500) 2 headers in 80 bytes (1 switches on core 0)`
+pub(super) fn uwsgi(draft: &mut Draft<'_>) -> Option<()> {
+    let mut scan = Scan::new(draft.head);
+    scan.literal("[pid: ")?;
+    let pid = scan.number()?;
+    scan.until("] ")?;
+    let client = scan.word()?;
+    scan.until("} [")?;
+    let stamp = scan.until("] ")?;
+    let time = time::leading(stamp, draft.time_ns).filter(|time| time.len == stamp.len());
+    let request = scan.until(" => generated ")?;
+    let (method, target) = split_method(request)?;
+    let bytes = scan.word()?;
+    scan.literal(" bytes in ")?;
+    let (took, unit) = (scan.word()?, scan.spaces().word()?);
+    scan.literal(" (")?;
+    let protocol = scan.word()?;
+    let status = status_of(scan.spaces().until(")")?)?;
+    draft.log_time(time);
+    draft.integer("pid", pid);
+    draft.client(client);
+    draft.request(method, target);
+    draft.text_field("protocol", protocol);
+    draft.bytes(bytes);
+    draft.status(status);
+    draft.level_of_status();
+    if let Some(ms) = duration::unit(unit).and_then(|unit| duration::milliseconds(took, unit)) {
+        draft.http_duration(ms);
+    }
+    draft.message = Some(request);
+    Some(())
+}
+
+/// A request that a logger's message tells of, behind a header of any format: `10.0.0.1 "GET /x
+/// HTTP/1.1" 500 12`, ASP.NET's `Request finished HTTP/1.1 GET http://host/x - 500 - text/html 1.2ms` and
+/// what Rails prints. The level is at least that of the status.
+pub(super) fn told(draft: &mut Draft<'_>, message: &str) {
+    let level = (draft.level, draft.reason);
+    let _ = quoted_request(draft, message).or_else(|| aspnet(draft, message)).or_else(|| rails(draft, message));
+    let of_status = draft.status.and_then(level::of_status);
+    (draft.level, draft.reason) = match of_status {
+        Some(of_status) if level.0.is_none_or(|level| of_status > level) => (Some(of_status), Some(Reason::Status)),
+        _ => level,
+    };
+}
+
+fn quoted_request(draft: &mut Draft<'_>, message: &str) -> Option<()> {
+    let (before, rest) = message.split_once('"')?;
+    let (request, behind) = quoted(rest)?;
+    let (method, target) = split_method(request)?;
+    let (target, protocol) = target.rsplit_once(' ').filter(|(_, protocol)| protocol.starts_with("HTTP/"))?;
+    let mut scan = Scan::new(behind);
+    scan.some_spaces()?;
+    let status = status_of(scan.word()?)?;
+    // Who asked stands before it, and nothing else.
+    let client = before.split([' ', ',']).next().unwrap_or_default();
+    if looks_like_addresses(client) {
+        draft.client(client);
+    }
+    draft.request(method, target);
+    draft.text_field("protocol", protocol);
+    draft.status(status);
+    Some(())
+}
+
+fn aspnet(draft: &mut Draft<'_>, message: &str) -> Option<()> {
+    let mut scan = Scan::new(message.strip_prefix("Request finished ")?);
+    let protocol = scan.word().filter(|word| word.starts_with("HTTP/"))?;
+    let (method, rest) = split_method(scan.spaces().rest)?;
+    let line = rest.split('\n').next().unwrap_or_default().trim_end();
+    let mut words = line.split(' ');
+    let target = words.next()?;
+    // Type and length of the question may stand between.
+    let status = words.find_map(status_of)?;
+    draft.request(method, target);
+    draft.text_field("protocol", protocol);
+    draft.status(status);
+    if let Some(ms) = line.rsplit(' ').next().and_then(duration::whole) {
+        draft.http_duration(ms);
+    }
     Some(())
 }
 

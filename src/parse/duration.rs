@@ -18,7 +18,7 @@ pub(super) const NANOSECONDS: Unit = Unit::Decimal(-6);
 pub(super) fn unit(name: &str) -> Option<Unit> {
     Some(match name {
         "ns" | "nsec" | "nanos" | "nanosecond" | "nanoseconds" => NANOSECONDS,
-        "us" | "µs" | "μs" | "usec" | "micros" | "microsecond" | "microseconds" => Unit::Decimal(-3),
+        "us" | "µs" | "μs" | "usec" | "usecs" | "micros" | "microsecond" | "microseconds" => Unit::Decimal(-3),
         "ms" | "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => MILLISECONDS,
         "s" | "sec" | "secs" | "second" | "seconds" => SECONDS,
         "m" | "min" | "mins" | "minute" | "minutes" => Unit::Milliseconds(60_000.0),

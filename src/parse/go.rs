@@ -36,6 +36,39 @@ pub(super) fn klog(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
+/// logrus on a terminal: `ERRO[0012] failed to connect                            attempt=3`
+pub(super) fn logrus(draft: &mut Draft<'_>) -> Option<()> {
+    let mut scan = Scan::new(draft.head);
+    let level = match scan.take_while(|byte| byte.is_ascii_uppercase())? {
+        "TRAC" => Level::Trace,
+        "DEBU" => Level::Debug,
+        "INFO" => Level::Info,
+        "WARN" => Level::Warn,
+        "ERRO" => Level::Error,
+        "FATA" | "PANI" => Level::Fatal,
+        _ => return None,
+    };
+    // Seconds since the start, or the time.
+    let clock = scan.within("[", "]")?;
+    let time = time::leading(clock, draft.time_ns).filter(|time| time.len == clock.len());
+    if time.is_none() && !clock.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    draft.log_time(time);
+    draft.level = Some(level);
+    let said = scan.spaces().rest;
+    // The message is padded where pairs follow.
+    let Some((message, pairs)) = said.split_once("  ").filter(|(_, pairs)| pairs.contains('=')) else {
+        draft.message = Some(said);
+        return Some(());
+    };
+    draft.is_structured = true;
+    draft.text_field("message", message);
+    logfmt::pairs(draft, pairs);
+    draft.message = Some("");
+    Some(())
+}
+
 /// Columns between tabs: time, level, perhaps logger and caller, message, JSON.
 pub(super) fn zap(draft: &mut Draft<'_>) -> Option<()> {
     let lead = draft.lead.or_else(|| epoch(draft.head))?;

@@ -18,7 +18,14 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     let (level, at) = found(head)?;
     let mut stamp = stamp(draft);
     let said = &head[..at];
-    if is_said(said, stamp.is_some()) {
+    // `error: 0` and `WARNING: 0 errors` are counts.
+    let count = head[at..].trim_start_matches([':', ' ']);
+    let is_count = stamp.is_none()
+        && !said.starts_with('[')
+        && (!count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())
+            || count.starts_with("0 errors")
+            || count.starts_with("0 warnings"));
+    if is_count || is_said(said, stamp.is_some()) {
         return None;
     }
     draft.level = Some(level);
@@ -107,7 +114,12 @@ pub(super) fn failure(line: &str) -> Option<Level> {
         || begins(&["Segmentation fault", "Aborted (core dumped)", "Bus error", "Illegal instruction"]);
     let crashed = ended
         || line.starts_with('[') && line.contains("Out of memory: Killed process")
-        || begins(&["Traceback (most recent call last):", "Uncaught ", "Unhandled ", "Exception in thread "])
+        || begins(&["Traceback (most recent call last):", "Exception in thread "])
+        || ["Uncaught ", "Unhandled "].iter().filter_map(|word| line.strip_prefix(word)).any(|rest| {
+            // `Uncaught exceptions will be reported` tells of none.
+            let word = rest.split([' ', ':']).next().unwrap_or_default();
+            !word.ends_with('s')
+        })
         || (line.starts_with("thread '") && line.contains(" panicked at"));
     crashed.then_some(Level::Error)
 }

@@ -1,6 +1,7 @@
 //! Java's loggers (Spring Boot, logback, log4j, Tomcat, Elasticsearch), `java.util.logging` and
 //! .NET's consoles.
 
+use super::access;
 use super::draft::Draft;
 use super::level;
 use super::scan::Scan;
@@ -268,7 +269,9 @@ pub(super) fn dotnet(draft: &mut Draft<'_>) -> Option<()> {
     let end = trace::find(draft.rest).map_or(draft.rest.len(), |trace| trace.start);
     let own = draft.rest[..end].trim_end();
     let lines: Vec<&str> = own.lines().map(|line| line.trim_start_matches(' ')).collect();
-    draft.text_field("message", &lines.join("\n"));
+    let message = lines.join("\n");
+    draft.text_field("message", &message);
+    access::told(draft, &message);
     draft.message = Some("");
     if end == draft.rest.len() {
         draft.rest = "";

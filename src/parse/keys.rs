@@ -35,6 +35,9 @@ struct Found<'a> {
     /// `event` beside a message.
     event: Option<&'a str>,
     url_query: Option<&'a str>,
+    /// A level that is a number, and which of Nextcloud's own names stand beside it.
+    number: Option<i64>,
+    nextcloud: u8,
     /// Names of one program that say what a bare duration is.
     is_traefik: bool,
     is_lograge: bool,
@@ -87,6 +90,9 @@ impl<'a> Found<'a> {
             "DownstreamStatus" => self.is_traefik = true,
             "RequestPath" => self.is_serilog = true,
             "event" => self.event = value.as_str(),
+            "reqId" => self.nextcloud |= 1,
+            "app" => self.nextcloud |= 2,
+            "remoteAddr" => self.nextcloud |= 4,
             _ => {}
         }
         let has_unit = self.duration.is_some_and(|(_, value, _)| value.as_str().and_then(duration::whole).is_some());
@@ -97,7 +103,10 @@ impl<'a> Found<'a> {
 
     fn level_of(&mut self, rank: u16, value: FieldValue<'a>) {
         let (is_number, level) = match value {
-            FieldValue::Integer(number) => (true, level::of_number(number)),
+            FieldValue::Integer(number) => {
+                self.number = Some(number);
+                (true, level::of_number(number))
+            }
             FieldValue::Text(text) => match level::of_name(text) {
                 Some(level) => (false, Some(level)),
                 None => (true, text.parse().ok().and_then(level::of_number)),
@@ -230,7 +239,8 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
         }
     }
     if draft.level.is_none() {
-        draft.level = found.level.map(|(_, level)| level).or_else(|| known_shape(found));
+        let nextcloud = found.number.filter(|_| found.nextcloud == 7).and_then(level::of_nextcloud);
+        draft.level = nextcloud.or(found.level.map(|(_, level)| level)).or_else(|| known_shape(found));
         draft.reason = Some(Reason::Field);
     }
     let is_caddy = found.text(Logger).is_some_and(|logger| logger.starts_with("http.log"));
@@ -279,7 +289,13 @@ fn time_of(value: FieldValue<'_>, near_ns: i64) -> Option<i64> {
 fn http(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
     let status = found.get(Status).and_then(FieldValue::as_i64).filter(|status| (100..1000).contains(status));
     let line = found.text(RequestLine).and_then(draft::split_method);
-    let method = found.text(Method).filter(|method| draft::is_method(method)).or(line.map(|(method, _)| method));
+    let named = found.text(Method);
+    // Some write it small.
+    let upper = named.filter(|name| name.len() < 9 && status.is_some()).map(str::to_ascii_uppercase);
+    let method = named
+        .filter(|method| draft::is_method(method))
+        .or(upper.as_deref().filter(|method| draft::is_method(method)))
+        .or(line.map(|(method, _)| method));
     let target = found
         .text(Target)
         .or(line.map(|(_, target)| target.rsplit_once(" HTTP/").map_or(target, |(target, _)| target)));
@@ -307,7 +323,15 @@ fn http(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
     if let Some(ms) = ms {
         draft.http_duration(ms);
     }
-    let Some(method) = method else { return };
+    let Some(method) = method else {
+        // A server that failed says so in what it answers; what was not found may be no fault of its.
+        let is_answer = ["res.", "response.", "http.response."].iter().any(|lead| found.status_name.starts_with(lead));
+        let of_status = draft.status.and_then(level::of_status).filter(|level| is_answer && *level == Level::Error);
+        if of_status > draft.level {
+            (draft.level, draft.reason) = (of_status, Some(Reason::Status));
+        }
+        return;
+    };
     let has_message = found.known_message.is_some() || found.get(Message).is_some();
     if !has_message {
         let protocol = found.text(Protocol).unwrap_or_default();

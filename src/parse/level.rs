@@ -31,6 +31,11 @@ pub(super) fn of_number(number: i64) -> Option<Level> {
     }
 }
 
+/// The level of Nextcloud's own scale, where 0 is debug and 4 is fatal.
+pub(super) fn of_nextcloud(number: i64) -> Option<Level> {
+    [Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Fatal].get(usize::try_from(number).ok()?).copied()
+}
+
 /// The level that programs call so, in any case.
 pub(super) fn of_name(name: &str) -> Option<Level> {
     let mut lower = [0; 13];

@@ -1,10 +1,13 @@
 //! Ruby and Rails, Monolog, Nest, Chromium, Prisma, PHP and syslog.
 
-use super::draft::{Draft, split_method, status_of};
+use super::access;
+use super::draft::{Draft, Outcome, split_method, status_of};
 use super::duration;
 use super::json;
 use super::level;
+use super::operation;
 use super::reason::Reason;
+use super::request;
 use super::scan::Scan;
 use super::time;
 use crate::record::Level;
@@ -53,7 +56,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// `Started GET "/x" for 1.2.3.4 at …`, `Completed 200 OK in 180ms (…)`
-fn rails(draft: &mut Draft<'_>, message: &str) -> Option<()> {
+pub(super) fn rails(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     if let Some(rest) = message.strip_prefix("Started ") {
         let (method, rest) = split_method(rest)?;
         let mut scan = Scan::new(rest);
@@ -129,8 +132,44 @@ fn laravel(draft: &mut Draft<'_>, rest: &str) -> Option<()> {
     draft.is_interpreted = true;
     draft.text_field("message", message);
     draft.message = Some("");
-    draft.error(kind, said, stack);
+    draft.error(&kind.replace("\\\\", "\\"), said, stack);
     draft.rest = "";
+    Some(())
+}
+
+/// Sidekiq: `2026-11-21T01:30:04.123Z pid=1 tid=gor class=HardJob jid=1 elapsed=0.123 INFO: done`
+pub(super) fn sidekiq(draft: &mut Draft<'_>) -> Option<()> {
+    let mut scan = Scan::new(draft.behind_time()?);
+    scan.some_spaces()?;
+    if !scan.rest.starts_with("pid=") {
+        return None;
+    }
+    let (mut class, mut elapsed) = ("", None);
+    let level = loop {
+        let word = scan.spaces().word()?;
+        match word.split_once('=') {
+            Some(("class", value)) => class = value,
+            Some(("elapsed", value)) => elapsed = duration::milliseconds(value, duration::SECONDS),
+            Some(("pid", value)) => draft.number("pid", value),
+            Some((_, "")) => {}
+            Some(("tid" | "jid" | "bid" | "queue", value)) => draft.own(&word[..word.len() - value.len() - 1], value),
+            Some(_) => {}
+            None => break level::of_name(word.strip_suffix(':')?)?,
+        }
+    };
+    draft.log_time(draft.lead);
+    draft.level = Some(level);
+    let message = scan.spaces().rest;
+    draft.message = Some(message);
+    let outcome = match message {
+        "start" => Outcome::Started,
+        "done" => Outcome::Success,
+        "fail" => Outcome::Failure,
+        _ => return Some(()),
+    };
+    if !class.is_empty() {
+        draft.operation(&operation::named(class), outcome, elapsed.filter(|_| outcome != Outcome::Started));
+    }
     Some(())
 }
 
@@ -253,6 +292,8 @@ pub(super) fn php(draft: &mut Draft<'_>) -> Option<()> {
         }
         scan.spaces();
     }
+    // As php-fpm hands on what its workers print.
+    let _ = scan.literal("NOTICE: PHP message: ");
     let is_php = scan.literal("PHP ").is_some();
     if !is_php && !draft.head.starts_with('[') {
         return None;
@@ -329,6 +370,15 @@ fn old_style<'a>(draft: &mut Draft<'a>, mut scan: Scan<'a>) {
         draft.logger(name);
         draft.number("pid", pid);
         draft.message = Some(rest);
+    }
+    // A server that logs its requests there.
+    if let Some(text) = draft.message {
+        let before = draft.fields.mark();
+        let (level, reason) = (draft.level, draft.reason);
+        if request::haproxy_in(draft, text).or_else(|| access::common_in(draft, text)).is_none() {
+            draft.fields.back_to(before);
+            (draft.level, draft.reason, draft.message, draft.has_http) = (level, reason, Some(text), false);
+        }
     }
 }
 

@@ -32,6 +32,21 @@ pub(super) fn default(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
+/// Airflow: `[2026-11-21T01:30:04.123+0000] {taskinstance.py:1937} ERROR - Task failed`
+pub(super) fn airflow(draft: &mut Draft<'_>) -> Option<()> {
+    let mut scan = Scan::new(draft.head);
+    let stamp = scan.within("[", "]")?;
+    let time = time::leading(stamp, draft.time_ns).filter(|time| time.len == stamp.len())?;
+    let caller = scan.spaces().within("{", "}").filter(|caller| caller.contains(".py:"))?;
+    let level = scan.spaces().word().and_then(level_name)?;
+    scan.spaces().literal("- ")?;
+    draft.log_time(Some(time));
+    draft.level = Some(level);
+    draft.text_field("caller", caller);
+    draft.message = Some(scan.rest);
+    Some(())
+}
+
 /// A time with a comma before its milliseconds, or one that `- name - LEVEL -` follows.
 pub(super) fn timed(draft: &mut Draft<'_>) -> Option<()> {
     let lead = draft.lead?;

@@ -173,7 +173,12 @@ pub(super) fn fpm(draft: &mut Draft<'_>) -> Option<()> {
 
 /// HAProxy's HTTP and TCP logs: `ip:port [time] frontend backend/server timers status bytes …`
 pub(super) fn haproxy(draft: &mut Draft<'_>) -> Option<()> {
-    let mut scan = Scan::new(draft.head);
+    haproxy_in(draft, draft.head)
+}
+
+/// The same in this part of the line.
+pub(super) fn haproxy_in<'a>(draft: &mut Draft<'a>, text: &'a str) -> Option<()> {
+    let mut scan = Scan::new(text);
     let client = scan.until(" [").filter(|client| !client.contains(' ') && client.contains(':'))?;
     let stamp = scan.until("] ")?;
     let time = time::leading(stamp, draft.time_ns).filter(|time| time.len == stamp.len())?;

@@ -161,6 +161,15 @@ fn go(text: &str) -> Option<Trace<'_>> {
         let start = text[at..].find("\ngoroutine ").map_or(text.len(), |found| at + found + 1);
         return Some(Trace { start, kind: "panic", message, title: line, is_fatal: false });
     }
+    // Gin's recovery: a dump of the request may come first, then what was said, and where.
+    if let Some((at, line)) = lines(text).find(|(_, line)| line.ends_with("panic recovered:")) {
+        let behind = || lines(text).skip_while(move |(place, _)| *place <= at);
+        let is_place = |line: &str| line.starts_with('/') && line.contains(".go:");
+        let (start, _) = behind().find(|(_, line)| is_place(line)).unwrap_or((text.len(), ""));
+        let said = behind().take_while(|(place, _)| *place < start).map(|(_, line)| line.trim());
+        let message = said.filter(|line| !line.is_empty()).last().unwrap_or_default();
+        return Some(Trace { start, kind: "panic", message, title: line, is_fatal: false });
+    }
     let begins = |line: &str| line.starts_with("panic: ") || line.starts_with("fatal error: ");
     let (start, line) = lines(text).find(|(_, line)| begins(line))?;
     let (kind, message) = line.split_once(": ")?;
@@ -248,8 +257,9 @@ fn titled_any(text: &str) -> Option<(&str, &str)> {
     if let Some(name) = word.strip_suffix(':') {
         return Some((name, text[end..].trim_start()));
     }
-    if let Some((code, message)) = text[end..].strip_prefix(" [").and_then(|rest| rest.split_once("]: ")) {
-        let _ = code;
+    // `Error [ERR_X]: `, and .NET's `SocketException (111): `.
+    let coded = |open: &str, close: &str| text[end..].strip_prefix(open)?.split_once(close);
+    if let Some((_, message)) = coded(" [", "]: ").or_else(|| coded(" (", "): ").filter(|(code, _)| code.len() <= 16)) {
         return Some((word, message));
     }
     (end == text.len()).then_some((word, &text[end..]))
@@ -263,10 +273,13 @@ fn within(line: &str) -> Option<(&str, &str)> {
         let message = before.split_once(": ").map_or(before, |(_, message)| message);
         return Some((name, message));
     }
-    line.match_indices(": ").find_map(|(at, _)| {
-        let name = line[..at].rsplit([' ', '\t', '"', '(']).next()?;
-        (is_exception(name) || name == "error").then(|| (name, &line[at + 2..]))
-    })
+    let names = || {
+        line.match_indices(": ").filter_map(|(at, _)| {
+            let name = line[..at].rsplit([' ', '\t', '"', '(']).next()?;
+            Some((name, line[at + 2..].trim_start()))
+        })
+    };
+    names().find(|(name, _)| is_exception(name)).or_else(|| names().find(|(name, _)| *name == "error"))
 }
 
 /// One line that is the whole of an error.

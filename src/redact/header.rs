@@ -93,7 +93,15 @@ pub(super) fn bearer(scan: &mut Scan<'_>, hit: Hit) -> usize {
         return hit.end;
     }
     let start = scan.skip_spaces(hit.end);
-    scan.shaped_end(start, Shape::Colon).map_or(hit.end, |end| scan.mask(start, end, AUTHORIZATION))
+    // `token_type=Bearer token_ttl=3600` goes on with the next pair.
+    let is_pair = |end: &usize| {
+        let token = &scan.bytes[start..*end];
+        memchr::memchr(b'=', token).is_some_and(|at| !token[at..].iter().all(|byte| *byte == b'='))
+    };
+    match scan.shaped_end(start, Shape::Colon).filter(|end| !is_pair(end)) {
+        Some(end) => scan.mask(start, end, AUTHORIZATION),
+        None => hit.end,
+    }
 }
 
 /// The name of the scheme at `at`, and where the credential after it begins.

@@ -165,7 +165,11 @@ pub(super) fn link(scan: &Scan<'_>, end: usize) -> Link {
     let at = scan.skip_spaces(at);
     let next = scan.byte(at + 1);
     let value = match scan.byte(at) {
-        b'=' if next == b'>' => Some((Separator::Equals, at + 2)),
+        // Of Ruby and PHP; an arrow between words is prose.
+        b'=' if next == b'>' && (key_quote.is_some() || at == key_end || scan.before(key_end) == b']') => {
+            Some((Separator::Equals, at + 2))
+        }
+        b'=' if next == b'>' => Some((Separator::Colon, at + 2)),
         b'=' if next != b'=' && next != b'~' => Some((Separator::Equals, at + 1)),
         b':' if next == b'=' => Some((Separator::Equals, at + 2)),
         b':' if next != b':' && !(next == b'/' && scan.byte(at + 2) == b'/') => Some((Separator::Colon, at + 1)),
@@ -243,8 +247,15 @@ pub(super) fn each_in_list(
 }
 
 fn mask_value(scan: &mut Scan<'_>, key: Key) -> Option<usize> {
-    let link = link(scan, key.end);
+    let mut link = link(scan, key.end);
     let is_flag = scan.byte(key.start) == b'-';
+    // `DB_PASSWORD: x` is a setting, and no sentence.
+    let name = &scan.bytes[key.start..key.end];
+    let is_setting = name.contains(&b'_')
+        && name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
+    if is_setting && link.key_quote.is_none() {
+        link.value = link.value.map(|(_, at)| (Separator::Equals, at));
+    }
     let Some((separator, at)) = link.value else {
         return match link.key_quote {
             // The arguments of a command as a list: `"--password", "x"`.
@@ -288,7 +299,8 @@ fn bare(scan: &mut Scan<'_>, key: Key, link: Link, separator: Separator, start: 
     if separator == Separator::Equals {
         let end = scan.word_end(start);
         // The shell's working directory.
-        if scan.byte(start) == b'/' && scan.bytes[key.start..key.end].ends_with(b"PWD") {
+        let name = &scan.bytes[key.start..key.end];
+        if scan.byte(start) == b'/' && name.len() >= 3 && name[name.len() - 3..].eq_ignore_ascii_case(b"pwd") {
             return None;
         }
         return structural(scan, key, start, end);

@@ -3,7 +3,7 @@
 use super::bytes::has;
 use super::postgres::is_postgres_detail;
 use super::shape::{Look, Shape};
-use super::words::{is_troubled, severity};
+use super::words::{Severity, is_troubled, severity};
 
 /// How many lines are tried before what was tried is not part of the record.
 pub(super) const TRIED_LINES: usize = 12;
@@ -105,11 +105,16 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     fn is_bad(&self) -> bool {
-        severity(self.text).unwrap_or_else(|| is_troubled(self.text))
+        severity(self.text).map_or_else(|| is_troubled(self.text), |severity| severity != Severity::Good)
+    }
+
+    /// Worse than a warning, behind which others may speak of something else.
+    fn is_worse(&self) -> bool {
+        severity(self.text).map_or_else(|| is_troubled(self.text), |severity| severity == Severity::Bad)
     }
 
     fn is_not_good(&self) -> bool {
-        severity(self.text) != Some(false)
+        severity(self.text) != Some(Severity::Good)
     }
 
     fn ends_with(&self, byte: u8) -> bool {
@@ -380,7 +385,7 @@ impl Block {
                     memchr::memchr(b'.', look.head.split(|b| *b == b':').next().unwrap_or_default()).is_some();
                 if is_qualified || context.is_not_good() { Join(Self::Exception) } else { Start }
             }
-            Self::Header if look.shape == Shape::Exception && context.is_bad() => Try,
+            Self::Header if look.shape == Shape::Exception && context.is_worse() => Try,
             Self::Text | Self::Exception
                 if !context.is_after_blank && context.tried == 0 && context.ends_with(b':') =>
             {
@@ -420,7 +425,7 @@ impl Block {
     fn takes_text(self, context: &Context<'_>) -> bool {
         match self {
             Self::Exception | Self::PyWarning | Self::RustText | Self::Go => true,
-            Self::Header => context.is_bad(),
+            Self::Header => context.is_worse(),
             Self::Text => context.tried < TRIED_AFTER_TEXT && !context.is_after_blank && is_troubled(context.text),
             _ => false,
         }

@@ -333,6 +333,7 @@ const SENTENCES: &[(&[u8], Shape)] = &[
     (b"Wrapped by:", Shape::Cause),
     (b"at ", Shape::Frame),
     (b"Stack trace:", Shape::Mark),
+    (b"Stack (most recent call last):", Shape::Mark),
     (b"Stack backtrace:", Shape::Mark),
     (b"stack backtrace:", Shape::Mark),
     (b"stack traceback:", Shape::Mark),
@@ -384,7 +385,9 @@ fn word(head: &[u8], last: u8) -> Shape {
     if SENTENCE_STARTS[usize::from(first)]
         && let Some((_, shape)) = SENTENCES.iter().find(|(start, _)| start[0] == first && head.starts_with(start))
     {
-        return *shape;
+        // `goroutine pool started` is a sentence.
+        let is_said = *shape == Shape::Goroutine && !head.get(10).is_some_and(u8::is_ascii_digit);
+        return if is_said { Shape::Text } else { *shape };
     }
     if first == b't' && head.starts_with(b"thread '") && has(head, b"panicked at ") {
         return if has(head, b"panicked at '") { Shape::RustPanicOld } else { Shape::RustPanic };

@@ -34,17 +34,29 @@ pub(super) fn is_exception(head: &[u8]) -> bool {
     is_ended && class.first() != Some(&b'/') && ends.iter().any(|end| class.ends_with(end))
 }
 
-/// Whether it is the name of a level, and of a bad one.
-fn level_name(word: &[u8]) -> Option<bool> {
+/// How bad a level is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Severity {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// How bad the level of that name is.
+fn level_name(word: &[u8]) -> Option<Severity> {
     let mut buffer = [0; 11];
     let lower = buffer.get_mut(..word.len())?;
     lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
     match &*lower {
-        b"error" | b"err" | b"eror" | b"warning" | b"warn" | b"wrn" | b"fatal" | b"ftl" | b"critical" | b"crit"
-        | b"severe" | b"panic" | b"emerg" | b"alert" | b"fail" => Some(true),
+        b"warning" | b"warn" | b"wrn" => Some(Severity::Warning),
+        // The first four letters are logrus's on a terminal.
+        b"error" | b"err" | b"eror" | b"erro" | b"fatal" | b"ftl" | b"fata" | b"critical" | b"crit" | b"severe"
+        | b"panic" | b"pani" | b"emerg" | b"alert" | b"fail" => Some(Severity::Bad),
         b"info" | b"inf" | b"information" | b"notice" | b"debug" | b"dbg" | b"dbug" | b"trace" | b"trc" | b"trce"
-        | b"verbose" | b"log" | b"fine" | b"finer" | b"finest" | b"config" | b"success" => Some(false),
+        | b"debu" | b"trac" | b"verbose" | b"log" | b"fine" | b"finer" | b"finest" | b"config" | b"success" => {
+            Some(Severity::Good)
+        }
         _ => None,
     }
 }
@@ -70,14 +82,14 @@ pub(super) fn level(head: &[u8]) -> Option<usize> {
     fits.then(|| letters + usize::from(rest.first() == Some(&b':')))
 }
 
-/// Whether the text that a record begins with names a level, and whether a bad one. Plain words
-/// count in capitals only, and others beside brackets, `=` and `:`.
-pub(super) fn severity(text: &[u8]) -> Option<bool> {
+/// The level that the text which a record begins with names. Plain words count in capitals only, and
+/// others beside brackets, `=` and `:`.
+pub(super) fn severity(text: &[u8]) -> Option<Severity> {
     let text = near(text);
-    if let [b'E' | b'W' | b'F', d, ..] = text
+    if let [letter @ (b'E' | b'W' | b'F'), d, ..] = text
         && d.is_ascii_digit()
     {
-        return Some(true);
+        return Some(if *letter == b'W' { Severity::Warning } else { Severity::Bad });
     }
     let mut at = 0;
     while at < text.len() {
@@ -96,9 +108,9 @@ pub(super) fn severity(text: &[u8]) -> Option<bool> {
         if letters >= 3
             && is_apart
             && (is_upper || is_marked)
-            && let Some(is_bad) = level_name(word)
+            && let Some(severity) = level_name(word)
         {
-            return Some(is_bad);
+            return Some(severity);
         }
         at = end;
     }

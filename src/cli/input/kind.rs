@@ -97,13 +97,18 @@ impl Kind {
     }
 }
 
+const LEVELS: [&str; 10] =
+    ["trace", "debug", "info", "success", "notice", "warn", "warning", "error", "critical", "fatal"];
+
 /// `web-1  | text`: the name and the text. Compose writes two spaces at least.
 fn prefix(line: &[u8]) -> Option<(&str, &[u8])> {
     let (colour, rest) = escape(line);
     let end = rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"_.-".contains(byte)))?;
     let name = std::str::from_utf8(&rest[..end]).ok()?;
     let bar = end + rest[end..].iter().position(|byte| *byte != b' ')?;
-    if end == 0 || bar < end + 2 || rest[bar] != b'|' {
+    // A level in a column of its own is no container.
+    let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(name));
+    if end == 0 || bar < end + 2 || rest[bar] != b'|' || is_level {
         return None;
     }
     let text = &rest[bar + 1..];

@@ -20,6 +20,7 @@
 mod block;
 mod bytes;
 mod postgres;
+mod sentences;
 mod shape;
 mod time;
 mod words;

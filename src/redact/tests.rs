@@ -23,6 +23,20 @@ fn stays(input: &str) {
 }
 
 #[test]
+fn what_only_looks_like_a_pair_stays() {
+    for input in [
+        "POST /identity/connect/token => 400 Bad Request",
+        "password => required",
+        "invalid_token => retry",
+        "token_type=Bearer token_ttl=3600",
+        "pwd=/usr/src/app",
+        "PWD: /usr/src/app",
+    ] {
+        stays(input);
+    }
+}
+
+#[test]
 fn keys_in_every_form() {
     for (input, expected) in [
         ("password=hunter2", "password=[redacted:password]"),
@@ -46,6 +60,10 @@ fn keys_in_every_form() {
         (r"/x?token=abc\u0026b=c", r"/x?token=[redacted:token]\u0026b=c"),
         (r"/x?a=b\u0026token\u003dabc\u0026b\u003dc", r"/x?a=b\u0026token\u003d[redacted:token]\u0026b\u003dc"),
         ("next=%2Fx%3Ftoken%3Dabc%26a%3Db", "next=%2Fx%3Ftoken%3D[redacted:token]%26a%3Db"),
+        ("DB_PASS: S3cr3tPw1", "DB_PASS: [redacted:password]"),
+        ("POSTGRES_PASSWORD: correcthorse", "POSTGRES_PASSWORD: [redacted:password]"),
+        (":password => 'hunter2'", ":password => '[redacted:password]'"),
+        ("password=>hunter2", "password=>[redacted:password]"),
         ("run --password hunter2 --host a", "run --password [redacted:password] --host a"),
         ("run --db-password=hunter2 -v", "run --db-password=[redacted:password] -v"),
         (r#"["run","--password","hunter2"]"#, r#"["run","--password","[redacted:password]"]"#),

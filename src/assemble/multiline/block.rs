@@ -313,6 +313,8 @@ impl Block {
             Shape::WeakMark if is_trace && (!look.head.starts_with(b"Next ") || has(look.head, b" in /")) => {
                 if look.head.starts_with(b"Next ") { Join(Self::Exception) } else { Join(Self::Frames) }
             }
+            // Behind a message's blank line, as SQLAlchemy says what it asked for.
+            Shape::WeakMark if look.head[0] == b'[' && matches!(self, Self::PyEnd(_)) => Join(Self::PyEnd(0)),
             Shape::Code => Join(self),
             Shape::Goroutine => match self {
                 Self::Banner | Self::SlowEnd => Start,

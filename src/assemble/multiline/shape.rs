@@ -6,6 +6,7 @@
 use memchr::{memchr, memchr_iter};
 
 use super::bytes::{ESC, HEAD_BYTES, digits, has, last_visible, near, without_escapes};
+use super::sentences::sentence;
 use super::time::{begins_time, is_clf_time};
 use super::words::{is_access, is_art, is_exception, is_request, is_symbol, level, severity};
 
@@ -50,7 +51,7 @@ pub(super) enum Shape {
     NumberedFrame,
     /// Announces frames or notes, after an error: `Stack trace:`, `note: run with …`.
     Mark,
-    /// The same, in words that others use, too: `State:`, `Location:`.
+    /// The same, in words that others use, too: `State:`, `Location:`, SQLAlchemy's `[SQL: …]`.
     WeakMark,
     /// Source with its line number: `> 12 | code`.
     Code,
@@ -252,6 +253,9 @@ fn bracket(head: &[u8], last: u8) -> Shape {
             return Shape::Header;
         }
     }
+    if starts(b"[SQL: ") || starts(b"[parameters: ") {
+        return Shape::WeakMark;
+    }
     if starts(b"[stacktrace]") || starts(b"[previous exception]") {
         return Shape::Mark;
     }
@@ -317,77 +321,10 @@ fn wide(head: &[u8]) -> Shape {
     }
 }
 
-/// Sentences that begin a line with a letter, by their first bytes. The first that fits counts.
-const SENTENCES: &[(&[u8], Shape)] = &[
-    (b"Traceback (most recent call last)", Shape::Traceback),
-    (b"During handling of the above exception, another", Shape::Chain),
-    (b"The above exception was the direct cause of", Shape::Chain),
-    (b"Exception in thread ", Shape::Uncaught),
-    (b"Exception ignored in", Shape::Uncaught),
-    (b"Unhandled exception. ", Shape::Uncaught),
-    (b"PHP Fatal error:  Uncaught ", Shape::Uncaught),
-    (b"Fatal error: Uncaught ", Shape::Uncaught),
-    (b"Uncaught ", Shape::Uncaught),
-    (b"Caused by", Shape::Cause),
-    (b"Suppressed:", Shape::Cause),
-    (b"Wrapped by:", Shape::Cause),
-    (b"at ", Shape::Frame),
-    (b"Stack trace:", Shape::Mark),
-    (b"Stack (most recent call last):", Shape::Mark),
-    (b"Stack backtrace:", Shape::Mark),
-    (b"stack backtrace:", Shape::Mark),
-    (b"stack traceback:", Shape::Mark),
-    (b"note: run with ", Shape::Mark),
-    (b"note: Some details are omitted", Shape::Mark),
-    (b"Backtrace omitted.", Shape::Mark),
-    (b"Run with RUST_", Shape::Mark),
-    (b"Last message", Shape::WeakMark),
-    (b"Location:", Shape::WeakMark),
-    (b"State:", Shape::WeakMark),
-    (b"Thrown at:", Shape::WeakMark),
-    (b"Next ", Shape::WeakMark),
-    (b"goroutine ", Shape::Goroutine),
-    (b"created by ", Shape::GoFrame),
-    (b"exit status ", Shape::GoFrame),
-    (b"runtime stack:", Shape::GoFrame),
-    (b"runtime: ", Shape::GoPanic),
-    (b"unexpected fault address ", Shape::GoPanic),
-    (b"SIGQUIT: quit", Shape::GoPanic),
-    (b"panic: ", Shape::GoPanic),
-    (b"panic(", Shape::GoFrame),
-    (b"fatal error: ", Shape::GoPanic),
-    (b"Node.js v", Shape::NodeEnd),
-    (b"prisma:error", Shape::Prisma),
-    (b"prisma:", Shape::Header),
-    (b"LINE 1", Shape::Detail),
-    (b"LINE 2", Shape::Detail),
-    (b"DETAIL:  ", Shape::Detail),
-    (b"HINT:  ", Shape::Detail),
-    (b"CONTEXT:  ", Shape::Detail),
-    (b"STATEMENT:  ", Shape::Detail),
-    (b"QUERY:  ", Shape::Detail),
-    (b"LOCATION:  ", Shape::Detail),
-];
-
-/// Which first letters have a sentence.
-const SENTENCE_STARTS: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < SENTENCES.len() {
-        table[SENTENCES[at].0[0] as usize] = true;
-        at += 1;
-    }
-    table
-};
-
 fn word(head: &[u8], last: u8) -> Shape {
     let first = head[0];
-    if SENTENCE_STARTS[usize::from(first)]
-        && let Some((_, shape)) = SENTENCES.iter().find(|(start, _)| start[0] == first && head.starts_with(start))
-    {
-        // `goroutine pool started` is a sentence.
-        let is_said = *shape == Shape::Goroutine && !head.get(10).is_some_and(u8::is_ascii_digit);
-        return if is_said { Shape::Text } else { *shape };
+    if let Some(shape) = sentence(head) {
+        return shape;
     }
     if first == b't' && head.starts_with(b"thread '") && has(head, b"panicked at ") {
         return if has(head, b"panicked at '") { Shape::RustPanicOld } else { Shape::RustPanic };

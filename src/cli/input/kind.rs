@@ -13,6 +13,8 @@ pub enum Kind {
     Plain,
     /// What `docker compose logs` prints: the container before a bar.
     Compose(Times),
+    /// What `docker logs --timestamps` prints: Docker's time before each line.
+    Timed,
     /// The files of Docker's driver `json-file`: `{"log":"text\n","stream":"stderr","time":"…Z"}`.
     Docker,
     /// Objects with `line` and who wrote it when, such as the API's own records.
@@ -80,6 +82,8 @@ impl Kind {
             let precise = stamped.iter().filter(|(_, digits)| *digits > 6).count();
             let is_shown = stamped.len() == texts.len() && precise * 2 > texts.len();
             Self::Compose(if is_shown { Times::Shown } else { Times::Absent })
+        } else if most(&|line| stamp(line).is_some_and(|(.., digits)| digits == 9)) {
+            Self::Timed
         } else {
             Self::Plain
         }
@@ -90,6 +94,7 @@ impl Kind {
         let read = match self {
             Self::Plain => None,
             Self::Compose(times) => prefix(line).map(|(name, text)| compose(name, text, times)),
+            Self::Timed => timed(line),
             Self::Docker => docker(line),
             Self::Objects => object(line),
         };
@@ -154,6 +159,12 @@ fn stamp(text: &[u8]) -> Option<(i64, &[u8], usize)> {
     let time = std::str::from_utf8(&text[..end]).ok().filter(|time| time.ends_with('Z'))?;
     let digits = time.split_once('.').map_or(0, |(_, fraction)| fraction.len() - 1);
     Some((time_of(time)?, text.get(end + 1..).unwrap_or_default(), digits))
+}
+
+/// Docker's time, and the line behind it.
+fn timed(line: &[u8]) -> Option<Said<'_>> {
+    let (time_ns, text, _) = stamp(line)?;
+    Some(Said { time_ns: Some(time_ns), ..Said::plain(text) })
 }
 
 fn time_of(text: &str) -> Option<i64> {
@@ -281,6 +292,9 @@ mod tests {
             ("10:49:33 | 404 | 1ms\n", Kind::Plain),
             ("2024-01-01 10:00:00.123 | INFO     | app:f:1 - text\n", Kind::Plain),
             ("INFO | one space is no prefix\n", Kind::Plain),
+            ("INFO     | a column\nERROR    | of levels\n", Kind::Plain),
+            ("2024-01-01T10:00:00.123456789Z up\n2024-01-01T10:00:00.123456780Z on\n", Kind::Timed),
+            ("2024-01-01T10:00:00.123456Z up\n2024-01-01T10:00:00.12345678Z on\n", Kind::Plain),
             ("web-1  | up\n", absent),
             ("web-1  | up\ndb-1   | up\n", absent),
             ("\u{1b}[36mweb-1  | \u{1b}[0mup\n", absent),
@@ -307,6 +321,14 @@ mod tests {
         let who = &said.who;
         let text = std::str::from_utf8(&said.text).unwrap();
         assert_eq!((&*who.container, &*who.service, who.number, said.time_ns, text), expected, "{line:?}");
+    }
+
+    #[test]
+    fn dockers_time_is_taken_off() {
+        const AT: Option<i64> = Some(1_704_103_200_123_456_000);
+        check(Kind::Timed, "2024-01-01T10:00:00.123456Z   at f", ("", "", 0, AT, "  at f"));
+        check(Kind::Timed, "2024-01-01T10:00:00.123456Z ", ("", "", 0, AT, ""));
+        check(Kind::Timed, "of the client itself", ("", "", 0, None, "of the client itself"));
     }
 
     #[test]

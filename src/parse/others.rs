@@ -379,6 +379,8 @@ fn old_style<'a>(draft: &mut Draft<'a>, mut scan: Scan<'a>) {
             draft.fields.back_to(before);
             (draft.level, draft.reason, draft.message, draft.has_http) = (level, reason, Some(text), false);
         }
+        // The line is the syslog's, whoever wrote what is in it.
+        draft.format = None;
     }
 }
 

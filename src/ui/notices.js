@@ -16,8 +16,13 @@ import { rangeWords } from "./url.js";
  */
 
 /** @param {string} text */
+function ended(text) {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
+/** @param {string} text */
 function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
+  return ended(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
 }
 
 /**
@@ -35,7 +40,7 @@ export function problems(status, lost, partial) {
   } else if (status !== null) {
     const { engine, store, containers } = status;
     if (engine.error !== null) {
-      list.push(["bad", "Foghorn cannot reach the engine.", `${engine.host}: ${engine.error}. No new lines until it can; those that were kept can be searched. Is the engine running, and its socket or socket proxy given to Foghorn? "foghorn check" tells what is missing.`]);
+      list.push(["bad", "Foghorn cannot reach the engine.", `${engine.host}: ${ended(engine.error)} No new lines until it can; those that were kept can be searched. Is the engine running, and its socket or socket proxy given to Foghorn? "foghorn check" tells what is missing.`]);
     }
     if (store.paused !== null) {
       list.push(["bad", "New lines are not being kept.", `${sentence(store.paused)} The engine holds them, and Foghorn goes on by itself when it can: free some space, or lower retention.max_bytes.`]);

@@ -127,17 +127,16 @@ impl Redactor {
         // A mask can part what hid a second secret from its detector, so a masked text is looked
         // at again: it is rare, and redacting twice must change nothing. Not so a huge one, where
         // the time counts for more.
-        const MAX_PASSES: usize = 4;
         const MAX_AGAIN_BYTES: usize = 128 * 1024;
+        // As much as is looked at again in all: one mask can part the next, and so on.
+        let mut budget: usize = 4 << 20;
         let mut spans: Vec<Span<'_>> = self.built_in(text);
         for rule in &self.rules {
             rule.spans(text, &mut spans);
         }
         let mut redacted = mask(text, spans)?;
-        for _ in 1..MAX_PASSES {
-            if redacted.text.len() > MAX_AGAIN_BYTES {
-                break;
-            }
+        while redacted.text.len() <= MAX_AGAIN_BYTES.min(budget) {
+            budget -= redacted.text.len();
             let Some(again) = mask(&redacted.text, self.built_in(&redacted.text)) else { break };
             redacted = Redacted { masks: redacted.masks + again.masks, ..again };
         }

@@ -149,8 +149,8 @@ pub(super) fn told(draft: &mut Draft<'_>, message: &str) {
 fn quoted_request(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     let (before, rest) = message.split_once('"')?;
     let (request, behind) = quoted(rest)?;
-    let (method, target) = split_method(request)?;
-    let (target, protocol) = target.rsplit_once(' ').filter(|(_, protocol)| protocol.starts_with("HTTP/"))?;
+    let (_, target) = split_method(request)?;
+    target.rsplit_once(' ').filter(|(_, protocol)| protocol.starts_with("HTTP/"))?;
     let mut scan = Scan::new(behind);
     scan.some_spaces()?;
     let status = status_of(scan.word()?)?;
@@ -159,8 +159,7 @@ fn quoted_request(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     if looks_like_addresses(client) {
         draft.client(client);
     }
-    draft.request(method, target);
-    draft.text_field("protocol", protocol);
+    requested(draft, request);
     draft.status(status);
     Some(())
 }

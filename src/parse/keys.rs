@@ -290,12 +290,12 @@ fn http(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
     let status = found.get(Status).and_then(FieldValue::as_i64).filter(|status| (100..1000).contains(status));
     let line = found.text(RequestLine).and_then(draft::split_method);
     let named = found.text(Method);
+    let method = named.filter(|method| draft::is_method(method));
     // Some write it small.
-    let upper = named.filter(|name| name.len() < 9 && status.is_some()).map(str::to_ascii_uppercase);
-    let method = named
-        .filter(|method| draft::is_method(method))
-        .or(upper.as_deref().filter(|method| draft::is_method(method)))
-        .or(line.map(|(method, _)| method));
+    let is_small = |name: &&str| method.is_none() && name.len() < 9 && status.is_some();
+    let upper = named.filter(is_small).map(str::to_ascii_uppercase);
+    let upper = upper.as_deref().filter(|method| draft::is_method(method));
+    let method = method.or(upper).or(line.map(|(method, _)| method));
     let target = found
         .text(Target)
         .or(line.map(|(_, target)| target.rsplit_once(" HTTP/").map_or(target, |(target, _)| target)));

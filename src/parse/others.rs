@@ -371,14 +371,9 @@ fn old_style<'a>(draft: &mut Draft<'a>, mut scan: Scan<'a>) {
         draft.number("pid", pid);
         draft.message = Some(rest);
     }
-    // A server that logs its requests there.
+    // A server that logs its requests there; both give up before they find anything.
     if let Some(text) = draft.message {
-        let before = draft.fields.mark();
-        let (level, reason) = (draft.level, draft.reason);
-        if request::haproxy_in(draft, text).or_else(|| access::common_in(draft, text)).is_none() {
-            draft.fields.back_to(before);
-            (draft.level, draft.reason, draft.message, draft.has_http) = (level, reason, Some(text), false);
-        }
+        let _ = request::haproxy_in(draft, text).or_else(|| access::common_in(draft, text));
         // The line is the syslog's, whoever wrote what is in it.
         draft.format = None;
     }

@@ -166,9 +166,7 @@ pub(super) fn link(scan: &Scan<'_>, end: usize) -> Link {
     let next = scan.byte(at + 1);
     let value = match scan.byte(at) {
         // Of Ruby and PHP; an arrow between words is prose.
-        b'=' if next == b'>' && (key_quote.is_some() || at == key_end || scan.before(key_end) == b']') => {
-            Some((Separator::Equals, at + 2))
-        }
+        b'=' if next == b'>' && (key_quote.is_some() || at == key_end) => Some((Separator::Equals, at + 2)),
         b'=' if next == b'>' => Some((Separator::Colon, at + 2)),
         b'=' if next != b'=' && next != b'~' => Some((Separator::Equals, at + 1)),
         b':' if next == b'=' => Some((Separator::Equals, at + 2)),
@@ -299,8 +297,7 @@ fn bare(scan: &mut Scan<'_>, key: Key, link: Link, separator: Separator, start: 
     if separator == Separator::Equals {
         let end = scan.word_end(start);
         // The shell's working directory.
-        let name = &scan.bytes[key.start..key.end];
-        if scan.byte(start) == b'/' && name.len() >= 3 && name[name.len() - 3..].eq_ignore_ascii_case(b"pwd") {
+        if scan.byte(start) == b'/' && scan.at_fold(key.end.saturating_sub(3), "pwd") {
             return None;
         }
         return structural(scan, key, start, end);

@@ -104,13 +104,9 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn is_bad(&self) -> bool {
-        severity(self.text).map_or_else(|| is_troubled(self.text), |severity| severity != Severity::Good)
-    }
-
-    /// Worse than a warning, behind which others may speak of something else.
-    fn is_worse(&self) -> bool {
-        severity(self.text).map_or_else(|| is_troubled(self.text), |severity| severity == Severity::Bad)
+    /// Behind a warning, other lines may speak of something else; not so behind what is worse.
+    fn is_at_least(&self, least: Severity) -> bool {
+        severity(self.text).map_or_else(|| is_troubled(self.text), |severity| severity >= least)
     }
 
     fn is_not_good(&self) -> bool {
@@ -387,7 +383,7 @@ impl Block {
                     memchr::memchr(b'.', look.head.split(|b| *b == b':').next().unwrap_or_default()).is_some();
                 if is_qualified || context.is_not_good() { Join(Self::Exception) } else { Start }
             }
-            Self::Header if look.shape == Shape::Exception && context.is_worse() => Try,
+            Self::Header if look.shape == Shape::Exception && context.is_at_least(Severity::Bad) => Try,
             Self::Text | Self::Exception
                 if !context.is_after_blank && context.tried == 0 && context.ends_with(b':') =>
             {
@@ -427,7 +423,7 @@ impl Block {
     fn takes_text(self, context: &Context<'_>) -> bool {
         match self {
             Self::Exception | Self::PyWarning | Self::RustText | Self::Go => true,
-            Self::Header => context.is_worse(),
+            Self::Header => context.is_at_least(Severity::Bad),
             Self::Text => context.tried < TRIED_AFTER_TEXT && !context.is_after_blank && is_troubled(context.text),
             _ => false,
         }
@@ -444,7 +440,7 @@ fn repeats_tag(context: &Context<'_>, line: &[u8]) -> bool {
         Some(end) if line[0] == b'[' && end >= MIN_TAG_BYTES => &line[..=end],
         _ => return false,
     };
-    context.text.first() != Some(&b'[') && has(context.text, tag) && context.is_bad()
+    context.text.first() != Some(&b'[') && has(context.text, tag) && context.is_at_least(Severity::Warning)
 }
 
 fn is_row(text: &[u8]) -> bool {

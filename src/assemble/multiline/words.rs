@@ -35,7 +35,7 @@ pub(super) fn is_exception(head: &[u8]) -> bool {
 }
 
 /// How bad a level is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
     Good,
     Warning,

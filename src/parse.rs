@@ -23,6 +23,7 @@ mod postgres;
 mod python;
 mod reason;
 mod request;
+mod ruby;
 mod rules;
 mod rust;
 mod scan;
@@ -142,8 +143,8 @@ const FORMATS: [Format; 51] = [
     format("jul", upper, Lead::Time, java::jul),
     format("dotnet", lower, Lead::Either, java::dotnet),
     format("serilog", |byte| digit(byte) || bracket(byte), Lead::Either, java::serilog),
-    format("ruby", upper, Lead::Either, others::ruby),
-    format("sidekiq", digit, Lead::Time, others::sidekiq),
+    format("ruby", upper, Lead::Either, ruby::ruby),
+    format("sidekiq", digit, Lead::Time, ruby::sidekiq),
     format("monolog", bracket, Lead::Either, others::monolog),
     format("nest", bracket, Lead::Either, others::nest),
     format("chromium", bracket, Lead::Either, others::chromium),

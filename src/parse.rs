@@ -105,7 +105,7 @@ fn any(_: u8) -> bool {
 }
 
 /// The formats, in the order in which they are tried.
-const FORMATS: [Format; 51] = [
+const FORMATS: [Format; 54] = [
     format("json", |byte| byte == b'{' || byte == b' ', Lead::NoTime, json::line),
     format("access", host, Lead::NoTime, access::common),
     format("nextjs", |byte| byte == b' ' || upper(byte), Lead::NoTime, request::nextjs),
@@ -120,6 +120,7 @@ const FORMATS: [Format; 51] = [
     format("nginx_error", digit, Lead::Time, servers::nginx_error),
     format("nginx_error", lower, Lead::Either, servers::nginx_start),
     format("apache_error", bracket, Lead::NoTime, servers::apache_error),
+    format("clickhouse", digit, Lead::Time, servers::clickhouse),
     format("mysql", digit, Lead::Either, servers::mysql),
     format("mysql", |byte| byte == b'#', Lead::Either, servers::mysql_slow),
     format("rabbitmq", digit, Lead::Time, servers::rabbitmq),
@@ -145,10 +146,12 @@ const FORMATS: [Format; 51] = [
     format("serilog", |byte| digit(byte) || bracket(byte), Lead::Either, java::serilog),
     format("ruby", upper, Lead::Either, ruby::ruby),
     format("sidekiq", digit, Lead::Time, ruby::sidekiq),
+    format("ruby", digit, Lead::Time, ruby::sinatra),
     format("monolog", bracket, Lead::Either, others::monolog),
     format("nest", bracket, Lead::Either, others::nest),
     format("chromium", bracket, Lead::Either, others::chromium),
     format("prisma", lower, Lead::Either, others::prisma),
+    format("signale", any, Lead::Either, others::signale),
     format("php", |byte| bracket(byte) || upper(byte), Lead::Either, others::php),
     format("syslog", |byte| byte == b'<', Lead::Either, others::syslog),
     format("syslog", upper, Lead::Time, others::bare_syslog),
@@ -190,7 +193,7 @@ fn text_line(draft: &mut Draft<'_>) -> Option<()> {
 }
 
 /// Names that a reader gives instead of its own, with its own.
-const REFINED: [(&str, &str); 2] = [("traefik_access", "access"), ("mongodb", "json")];
+const REFINED: [(&str, &str); 3] = [("traefik_access", "access"), ("mongodb", "json"), ("fluentd", "structlog")];
 
 /// What a text says.
 #[derive(Clone, Debug, PartialEq)]

@@ -17,6 +17,7 @@ mod tests;
 mod token;
 mod url;
 mod value;
+mod webhook;
 
 use std::borrow::Cow;
 

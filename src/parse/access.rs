@@ -50,11 +50,14 @@ pub(super) fn common_in<'a>(draft: &mut Draft<'a>, head: &'a str) -> Option<()> 
     if let Some(status) = status_of(status) {
         draft.status(status);
     }
+    draft.has_http = true;
+    draft.level_of_status();
+    if before.is_empty() && envoy(draft, scan).is_some() {
+        return Some(());
+    }
     if let Some(bytes) = scan.spaces().word() {
         draft.bytes(bytes);
     }
-    draft.has_http = true;
-    draft.level_of_status();
     scan.spaces();
     if let Some(referrer) = scan.quoted() {
         draft.text_field("referrer", referrer);
@@ -92,10 +95,43 @@ pub(super) fn embedded(draft: &mut Draft<'_>) -> Option<()> {
     requested(draft, request);
     draft.status(status);
     draft.level_of_status();
-    if let Some(bytes) = scan.spaces().word() {
+    if envoy(draft, scan).is_none()
+        && let Some(bytes) = scan.spaces().word()
+    {
         draft.bytes(bytes);
     }
     draft.message = Some(request);
+    Some(())
+}
+
+/// Envoy's and Istio's, behind the status: `UF via_upstream - "-" 0 91 12 - "for" "agent" "id" "host"
+/// "10.0.0.3:8080"`, where the numbers are bytes received and sent, and milliseconds.
+fn envoy(draft: &mut Draft<'_>, mut scan: Scan<'_>) -> Option<()> {
+    let flags = scan.spaces().word()?;
+    if !flags.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b',' | b'-')) {
+        return None;
+    }
+    // Istio's details, of which one is in quotes.
+    for _ in 0..3 {
+        if scan.spaces().rest.starts_with(|c: char| c.is_ascii_digit()) {
+            break;
+        }
+        scan.quoted().or_else(|| scan.word())?;
+    }
+    let (_received, sent, ms) = (scan.spaces().number()?, scan.spaces().number()?, scan.spaces().number()?);
+    scan.spaces().word()?;
+    let mut quoted = [""; 5];
+    for text in &mut quoted {
+        *text = scan.spaces().quoted()?;
+    }
+    let [forwarded, agent, id, host, upstream] = quoted;
+    draft.integer("http.bytes", sent);
+    draft.http_duration(ms as f64);
+    draft.text_field("x_forwarded_for", forwarded);
+    draft.text_field("user_agent", agent);
+    draft.text_field("request_id", id);
+    draft.text_field("host", host);
+    draft.text_field("upstream_addr", upstream);
     Some(())
 }
 
@@ -138,7 +174,10 @@ pub(super) fn uwsgi(draft: &mut Draft<'_>) -> Option<()> {
 /// what Rails prints. The level is at least that of the status.
 pub(super) fn told(draft: &mut Draft<'_>, message: &str) {
     let level = (draft.level, draft.reason);
-    let _ = quoted_request(draft, message).or_else(|| aspnet(draft, message)).or_else(|| rails(draft, message));
+    let _ = quoted_request(draft, message)
+        .or_else(|| aspnet(draft, message))
+        .or_else(|| gitea(draft, message))
+        .or_else(|| rails(draft, message));
     let of_status = draft.status.and_then(level::of_status);
     (draft.level, draft.reason) = match of_status {
         Some(of_status) if level.0.is_none_or(|level| of_status > level) => (Some(of_status), Some(Reason::Status)),
@@ -177,6 +216,22 @@ fn aspnet(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     draft.text_field("protocol", protocol);
     draft.status(status);
     if let Some(ms) = line.rsplit(' ').next().and_then(duration::whole) {
+        draft.http_duration(ms);
+    }
+    Some(())
+}
+
+/// `router: completed GET /user/login for 10.0.0.2:4711, 200 OK in 12.3ms @ auth/auth.go:1(auth.SignIn)`
+fn gitea(draft: &mut Draft<'_>, message: &str) -> Option<()> {
+    let (method, rest) = split_method(message.strip_prefix("router: completed ")?)?;
+    let (target, rest) = rest.split_once(" for ")?;
+    let (client, rest) = rest.split_once(", ")?;
+    let status = status_of(rest.get(..3)?)?;
+    let (_, took) = rest.split_once(" in ")?;
+    draft.request(method, target);
+    draft.client(client);
+    draft.status(status);
+    if let Some((ms, _)) = duration::leading(took) {
         draft.http_duration(ms);
     }
     Some(())

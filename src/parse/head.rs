@@ -39,18 +39,71 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
         rest = rest.strip_prefix("- ").unwrap_or(rest);
     }
     draft.log_time(stamp);
-    // Elixir's metadata stands before the level, alembic's logger behind it.
+    // Elixir's metadata stands before the level.
     if let Some((_, id)) = said.split_once("request_id=") {
         draft.text_field("request_id", id.split(' ').next().unwrap_or_default());
     }
-    if let Some((name, message)) =
-        rest.strip_prefix('[').and_then(|rest| rest.split_once("] ")).filter(|(name, _)| is_dotted(name))
-    {
-        draft.logger(name);
-        rest = message;
+    if stamp.is_some() {
+        let pid = said.split('[').skip(1).find_map(|group| group.split_once(']').filter(|(id, _)| is_pid(id)));
+        draft.number("pid", pid.map_or("", |(pid, _)| pid));
     }
+    let is_adjoining = stamp.is_some() && said.ends_with(']') && head[at..].starts_with('[');
+    rest = speaker(draft, rest, is_adjoining);
     draft.message = Some(rest);
+    // rich puts the place at the line's end.
+    if let Some((message, place)) = rest.rsplit_once("  ").filter(|(_, place)| draft.rest.is_empty() && is_place(place))
+    {
+        draft.text_field("caller", place);
+        draft.message = Some(message.trim_end());
+    }
     Some(())
+}
+
+/// Who speaks, behind the level: alembic's `[a.b] `, Envoy's `[main] [source/server.cc:412] `, Home
+/// Assistant's `(MainThread) [a.b] ` and Quarkus' `[a.b] (main) `, log4js' `name - `. What stands in
+/// brackets right behind the level's is a name, too. Answers what is said.
+fn speaker<'a>(draft: &mut Draft<'_>, rest: &'a str, is_adjoining: bool) -> &'a str {
+    let group = |text: &'a str, open: char, close: &str| text.strip_prefix(open)?.split_once(close);
+    let thread = |text| group(text, '(', ") ").filter(|(name, _)| !name.is_empty() && !name.contains(": "));
+    if let Some((thread, behind)) = thread(rest)
+        && let Some((name, message)) = group(behind, '[', "] ").filter(|(name, _)| is_name(name))
+    {
+        draft.text_field("thread", thread);
+        draft.logger(name);
+        return message;
+    }
+    let Some((name, mut message)) =
+        group(rest, '[', "] ").filter(|(name, _)| is_dotted(name) || is_adjoining && is_name(name))
+    else {
+        return rest;
+    };
+    draft.logger(name);
+    if let Some((thread, behind)) = thread(message) {
+        draft.text_field("thread", thread);
+        message = behind;
+    } else if let Some((place, behind)) = group(message, '[', "] ").filter(|(place, _)| is_place(place)) {
+        draft.text_field("caller", place);
+        message = behind;
+    }
+    message
+}
+
+fn is_pid(text: &str) -> bool {
+    (1..=7).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `app.py:12`, `source/server/server.cc:412`
+fn is_place(text: &str) -> bool {
+    let Some((file, line)) = text.rsplit_once(':') else { return false };
+    is_pid(line)
+        && file.rsplit_once('.').is_some_and(|(_, ending)| (1..=4).contains(&ending.len()))
+        && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/'))
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.len() <= 100
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 /// A line that fits nothing, where a word that it begins with tells how bad it is and yet belongs to
@@ -66,13 +119,19 @@ pub(super) fn said(draft: &mut Draft<'_>) -> Option<()> {
     draft.level = Some(level);
     draft.reason = is_error(said).then_some(Reason::Word);
     draft.log_time(stamp);
-    draft.message = Some(draft.behind_time().unwrap_or(head).trim_start());
+    draft.message = Some(draft.behind_time().map_or(head, |rest| rest.trim_start_matches([':', ' ', '\t'])));
     Some(())
 }
 
 fn stamp(draft: &Draft<'_>) -> Option<Stamp> {
-    let in_bracket = || time::leading(draft.head.strip_prefix('[')?, draft.time_ns);
-    draft.lead.or_else(in_bracket)
+    let bracket = || draft.head.strip_prefix('[');
+    let in_bracket = || time::leading(bracket()?, draft.time_ns);
+    // NATS puts its process before the time.
+    let behind_pid = || {
+        let (_, behind) = bracket()?.split_once("] ").filter(|(pid, _)| is_pid(pid))?;
+        time::leading(behind, draft.time_ns)
+    };
+    draft.lead.or_else(in_bracket).or_else(behind_pid)
 }
 
 /// Whether what stands before the message, with its level, is the beginning of the message: the
@@ -93,9 +152,7 @@ fn is_error(said: &str) -> bool {
 
 /// `alembic.runtime.migration`
 fn is_dotted(name: &str) -> bool {
-    name.contains('.')
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
+    name.contains('.') && is_name(name)
 }
 
 /// The level of lines that are the beginning of a crash.

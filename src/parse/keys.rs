@@ -44,7 +44,7 @@ struct Found<'a> {
     is_serilog: bool,
     /// What the reader of the format said already.
     known_message: Option<&'a str>,
-    has_logger: bool,
+    known_logger: Option<&'a str>,
     has_time: bool,
 }
 
@@ -58,7 +58,9 @@ impl<'a> Found<'a> {
                 if name == "message" {
                     found.known_message = value.as_str();
                 }
-                found.has_logger |= name == "logger";
+                if name == "logger" {
+                    found.known_logger = value.as_str();
+                }
                 found.has_time |= name == "log_time";
             }
         });
@@ -221,7 +223,7 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
     {
         draft.text_field("message", text::without_escapes(&message.text()).trim());
     }
-    if !found.has_logger
+    if found.known_logger.is_none()
         && let Some(logger) = found.text(Logger)
     {
         draft.logger(logger);
@@ -243,7 +245,7 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
         draft.level = nextcloud.or(found.level.map(|(_, level)| level)).or_else(|| known_shape(found));
         draft.reason = Some(Reason::Field);
     }
-    let is_caddy = found.text(Logger).is_some_and(|logger| logger.starts_with("http.log"));
+    let is_caddy = found.known_logger.or(found.text(Logger)).is_some_and(|logger| logger.starts_with("http.log"));
     let ms = found.ruled_ms.or_else(|| found.milliseconds(is_caddy));
     http(draft, found, ms);
     error(draft, found);

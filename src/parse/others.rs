@@ -1,4 +1,4 @@
-//! Monolog, Nest, Chromium, Prisma, npm, PHP and syslog.
+//! Monolog, Nest, signale, Chromium, Prisma, npm, PHP and syslog.
 
 use super::access;
 use super::draft::Draft;
@@ -88,6 +88,43 @@ pub(super) fn npm(draft: &mut Draft<'_>) -> Option<()> {
     draft.level = Some(level);
     draft.logger("npm");
     draft.message = Some(message);
+    Some(())
+}
+
+/// signale, as Nginx Proxy Manager uses it: `[11/21/2026] [2:04:05 PM] [SSL      ] › ✖  error     text`
+pub(super) fn signale(draft: &mut Draft<'_>) -> Option<()> {
+    // Brackets, a sign and a label stand before what it says.
+    const MAX_HEADER_BYTES: usize = 160;
+    let near = &draft.head[..draft.head.floor_char_boundary(MAX_HEADER_BYTES)];
+    let at = near.find("› ")?;
+    let mut scan = Scan::new(draft.head.get(at + "› ".len()..)?);
+    let sign = scan.spaces().word().filter(|sign| !sign.is_ascii())?;
+    let label = scan.spaces().word()?;
+    let level = match label {
+        "error" | "fatal" | "warning" | "debug" => level::of_name(label)?,
+        "awaiting" | "complete" | "favorite" | "info" | "log" | "note" | "pause" | "pending" | "star" | "start"
+        | "stop" | "success" | "waiting" | "watching" => Level::Info,
+        _ => return None,
+    };
+    let mut groups = Scan::new(draft.head.get(..at)?);
+    let (mut name, mut day, mut time) = ("", "", None);
+    while let Some(group) = groups.spaces().within("[", "]") {
+        let has_digit = group.starts_with(|c: char| c.is_ascii_digit());
+        if !day.is_empty() && has_digit {
+            time = time::leading(&format!("{day} {group}"), draft.time_ns);
+        } else if has_digit {
+            day = group;
+        } else {
+            name = group.trim();
+        }
+    }
+    if !groups.rest.is_empty() || sign.len() > 8 {
+        return None;
+    }
+    draft.log_time(time);
+    draft.level = Some(level);
+    draft.logger(name);
+    draft.message = Some(scan.spaces().rest);
     Some(())
 }
 

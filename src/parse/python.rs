@@ -125,7 +125,9 @@ pub(super) fn timed(draft: &mut Draft<'_>) -> Option<()> {
             return found(draft, level, name, ahead.rest);
         }
         let mut ahead = scan;
-        let logger = ahead.word().filter(|word| is_logger(word.trim_end_matches(':')));
+        // supervisord says first what became of a process.
+        let is_event = |word: &str| matches!(word, "success:" | "exited:" | "spawned:" | "stopped:");
+        let logger = ahead.word().filter(|word| is_logger(word.trim_end_matches(':')) && !is_event(word));
         // A logger's name is dotted, marked by a colon, or followed by a tag.
         return match logger {
             Some(name)
@@ -173,7 +175,8 @@ pub(super) fn flask(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
-/// `2026-11-21 01:48:19 [info     ] request_finished               duration_ms=12.3 method=GET`
+/// `2026-11-21 01:48:19 [info     ] request_finished               duration_ms=12.3 method=GET`, and
+/// fluentd's `2026-11-21 14:04:05 +0000 [warn]: #0 [out_es] failed to flush retry_times=0`
 pub(super) fn structlog(draft: &mut Draft<'_>) -> Option<()> {
     let mut scan = Scan::new(draft.behind_time()?);
     scan.some_spaces()?;
@@ -181,10 +184,23 @@ pub(super) fn structlog(draft: &mut Draft<'_>) -> Option<()> {
     // The level is padded to a width, or the event is.
     let level =
         level::of_name(name.trim_end()).filter(|_| name.bytes().all(|b| b.is_ascii_lowercase() || b == b' '))?;
+    let is_fluentd = scan.literal(": ").is_some();
     scan.spaces();
+    if is_fluentd {
+        let mut ahead = scan;
+        // Its worker.
+        if ahead.literal("#").is_some() && ahead.digits().is_some() {
+            scan = *ahead.spaces();
+        }
+        if let Some(plugin) = scan.within("[", "]") {
+            draft.logger(plugin);
+            scan.spaces();
+        }
+        draft.format = Some("fluentd");
+    }
     let pairs_at = logfmt::first_pair(scan.rest);
     let is_padded = name.ends_with(' ') || pairs_at.is_some_and(|at| scan.rest[..at].ends_with("  "));
-    if !is_padded && pairs_at.is_none() {
+    if !is_padded && pairs_at.is_none() && !is_fluentd {
         return None;
     }
     // A quote that is never closed makes no end of the event.

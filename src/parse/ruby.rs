@@ -1,4 +1,4 @@
-//! Ruby's logger, Rails and Sidekiq.
+//! Ruby's logger, Rails, Sinatra and Sidekiq.
 
 use super::draft::{Draft, Outcome, split_method, status_of};
 use super::duration;
@@ -73,6 +73,24 @@ pub(super) fn rails(draft: &mut Draft<'_>, message: &str) -> Option<()> {
             (draft.level, draft.reason) = (of_status, Some(Reason::Status));
         }
     }
+    Some(())
+}
+
+/// Sinatra and Rack: `2026-11-21 14:04:05 - NoMethodError - undefined method 'x' for nil:` and frames
+pub(super) fn sinatra(draft: &mut Draft<'_>) -> Option<()> {
+    let (kind, message) = draft.behind_time()?.strip_prefix(" - ")?.split_once(" - ")?;
+    if draft.rest.is_empty() || !kind.starts_with(char::is_uppercase) || kind.contains(' ') {
+        return None;
+    }
+    let is_frame = |line: &str| line.starts_with(['\t', ' ']) && line.contains(":in ");
+    if !draft.rest.lines().any(is_frame) {
+        return None;
+    }
+    draft.log_time(draft.lead);
+    draft.level = Some(Level::Error);
+    draft.error(kind, message.strip_suffix(':').unwrap_or(message), draft.rest);
+    draft.message = Some(message);
+    draft.rest = "";
     Some(())
 }
 

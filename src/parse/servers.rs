@@ -1,4 +1,4 @@
-//! Servers' own lines: MySQL, nginx's and Apache's errors, Redis, RabbitMQ, MongoDB before 4.4.
+//! Servers' own lines: ClickHouse, MySQL, nginx's and Apache's errors, Redis, RabbitMQ, MongoDB before 4.4.
 
 use super::draft::{Draft, Outcome, before_port, split_method};
 use super::duration::{self, SECONDS};
@@ -45,6 +45,35 @@ pub(super) fn mysql(draft: &mut Draft<'_>) -> Option<()> {
         draft.message = Some(rest);
     } else {
         draft.message = Some(message);
+    }
+    Some(())
+}
+
+/// ClickHouse: `2026.11.21 14:04:05.123456 [ 47 ] {query id} <Debug> executeQuery: text`
+pub(super) fn clickhouse(draft: &mut Draft<'_>) -> Option<()> {
+    let mut scan = Scan::new(draft.behind_time()?);
+    scan.some_spaces()?;
+    let thread = scan.within("[ ", " ]")?.parse().ok()?;
+    let query = scan.spaces().within("{", "}")?;
+    let level = match scan.spaces().within("<", ">")? {
+        // The lowest of Poco's.
+        "Test" => Level::Trace,
+        name => level::of_name(name)?,
+    };
+    draft.log_time(draft.lead);
+    draft.level = Some(level);
+    draft.integer("thread", thread);
+    draft.text_field("request_id", query);
+    let message = scan.spaces().rest;
+    let named = message.split_once(": ").filter(|(name, _)| {
+        let name = name.split_once(" (").map_or(*name, |(name, _)| name);
+        !name.is_empty() && !name.contains([' ', ':'])
+    });
+    draft.logger(named.map_or("", |(name, _)| name));
+    let message = named.map_or(message, |(_, message)| message);
+    draft.message = Some(message);
+    if let Some((_, said)) = message.split_once("DB::Exception: ").filter(|_| level >= Level::Error) {
+        draft.error("DB::Exception", said, "");
     }
     Some(())
 }

@@ -312,9 +312,20 @@ impl Reader<'_> {
                     b':' => self.clock_only(),
                     b'/' => self.slashes(),
                     b' ' | b'-' => self.day_first(near_ns),
+                    b'.' => self.dots(),
                     _ => None,
                 }
             }
+            // `20261121 14:04:05`, newer glog's
+            8 => {
+                let (year, month, day) = (self.fixed(4)?, self.fixed(2)?, self.fixed(2)?);
+                self.skip_any(b" T-")?;
+                let clock = self.clock()?;
+                let zone = self.zone();
+                Some(self.stamp(zone.and_then(|zone| at(year, month, day, clock, zone))))
+            }
+            // `1795269845: `, Mosquitto's, and with decimals
+            10 => self.epoch_first(),
             // `240101 12:00:00`
             6 => {
                 let (year, month, day) = (2000 + self.fixed(2)?, self.fixed(2)?, self.fixed(2)?);
@@ -326,15 +337,52 @@ impl Reader<'_> {
         }
     }
 
-    /// `2026-11-21T01:30:04,592Z`, `2026-11-21 01:30:04 +0000`, `2022/05/14 07:08:37`
+    /// Seconds since the epoch: a number with decimals, or one with a colon behind it, since others
+    /// count something.
+    fn epoch_first(mut self) -> Option<Stamp> {
+        self.at = self.digits();
+        let whole = self.at;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.at += self.digits();
+        }
+        let has_decimals = self.at > whole + 1;
+        let is_end = match self.peek() {
+            Some(b':') => true,
+            Some(b' ' | b']') => has_decimals,
+            _ => false,
+        };
+        let ns = epoch_text(&self.text[..self.at]).filter(|_| is_end && self.at != whole + 1)?;
+        Some(self.stamp(Some(ns)))
+    }
+
+    /// `2026-11-21T01:30:04,592Z`, `2026-11-21 01:30:04 +0000`, `2022/05/14 07:08:37`, ClickHouse's
+    /// `2026.11.21 01:30:04.123`
     fn year_first(mut self) -> Option<Stamp> {
         let year = self.fixed(4)?;
-        let separator = self.skip_any(b"-/")?;
+        let separator = self.skip_any(b"-/.")?;
         let month = self.fixed(2)?;
         self.skip(separator)?;
         let day = self.fixed(2)?;
-        self.skip_any(b"T _")?;
+        // RocksDB and Ceph write a dash between them.
+        self.skip_any(if separator == b'/' { b"T _-" } else { b"T _" })?;
         // MySQL pads the hour with a space.
+        let clock = self.clock()?;
+        let zone = self.zone();
+        Some(self.stamp(zone.and_then(|zone| at(year, month, day, clock, zone))))
+    }
+
+    /// `21.11.2026 01:30:08`, which is written in countries that put the day first.
+    fn dots(mut self) -> Option<Stamp> {
+        let day = self.padded()?;
+        self.skip(b'.')?;
+        let month = self.padded()?;
+        self.skip(b'.')?;
+        let year = self.fixed(4)?;
+        if self.peek() == Some(b',') {
+            self.at += 1;
+        }
+        self.skip(b' ')?;
         let clock = self.clock()?;
         let zone = self.zone();
         Some(self.stamp(zone.and_then(|zone| at(year, month, day, clock, zone))))

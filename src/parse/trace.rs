@@ -27,7 +27,8 @@ pub(super) fn find(text: &str) -> Option<Trace<'_>> {
         .or_else(|| go(text))
         .or_else(|| elixir(text))
         .or_else(|| frames(text))
-        .or_else(|| single(first_line(text)))
+        // What follows it without a frame is no stack.
+        .or_else(|| single(first_line(text)).map(|trace| Trace { start: text.len(), ..trace }))
 }
 
 fn first_line(text: &str) -> &str {

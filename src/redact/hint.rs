@@ -28,6 +28,10 @@ pub(super) enum Hint {
     PrivateKey,
     /// `eyJ`, of a JSON object in base64.
     Jwt,
+    /// `ccountKey` and `dAccessKey`, of Azure's connection strings.
+    AzureKey,
+    /// `/bot`, `webhooks/` and `services/T`, of addresses that are secrets.
+    Webhook,
     /// The prefix of a vendor's token, or what stands this many bytes after its beginning.
     Vendor(usize),
 }
@@ -82,6 +86,16 @@ const LONG: &[(&str, Hint)] = &[
     ("_v1_", Hint::Vendor(3)),
     ("glsa_", Hint::Vendor(0)),
     ("glc_", Hint::Vendor(0)),
+    ("hvs.", Hint::Vendor(0)),
+    ("whsec_", Hint::Vendor(0)),
+    ("dckr_pat_", Hint::Vendor(0)),
+    ("tskey-", Hint::Vendor(0)),
+    ("shpat_", Hint::Vendor(0)),
+    ("ccountKey", Hint::AzureKey),
+    ("dAccessKey", Hint::AzureKey),
+    ("/bot", Hint::Webhook),
+    ("webhooks/", Hint::Webhook),
+    ("services/T", Hint::Webhook),
 ];
 
 /// The shorter ones, which would cost the others that advantage.

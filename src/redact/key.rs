@@ -244,7 +244,31 @@ pub(super) fn each_in_list(
     at
 }
 
+/// PostgreSQL's `Key (user_id, token)=(7, abc) already exists`: the values of all columns, since a value may
+/// have commas.
+fn of_row(scan: &mut Scan<'_>, key: Key) -> Option<usize> {
+    const MAX_NAMES_BYTES: usize = 256;
+    const MAX_VALUES_BYTES: usize = 4096;
+    if !matches!(scan.byte(key.end), b')' | b',' | b'"') {
+        return None;
+    }
+    let rest = &scan.bytes[key.end..];
+    let close = rest.iter().take(MAX_NAMES_BYTES).position(|byte| *byte == b')')?;
+    let is_name = |byte: &u8| is_key_byte(*byte) || matches!(byte, b' ' | b',' | b'"');
+    if !rest[..close].iter().all(is_name) || !rest[close..].starts_with(b")=(") {
+        return None;
+    }
+    let start = key.end + close + b")=(".len();
+    let values = &scan.bytes[start..];
+    let mut ends = memchr::memchr_iter(b')', &values[..values.len().min(MAX_VALUES_BYTES)]);
+    let end = start + ends.find(|end| !values.get(end + 1).is_some_and(u8::is_ascii_alphanumeric))?;
+    structural(scan, key, start, end)
+}
+
 fn mask_value(scan: &mut Scan<'_>, key: Key) -> Option<usize> {
+    if let Some(end) = of_row(scan, key) {
+        return Some(end);
+    }
     let mut link = link(scan, key.end);
     let is_flag = scan.byte(key.start) == b'-';
     // `DB_PASSWORD: x` is a setting, and no sentence.
@@ -305,7 +329,7 @@ fn bare(scan: &mut Scan<'_>, key: Key, link: Link, separator: Separator, start: 
     if key.bare_pass || after_unexpected(scan, key.start) {
         return None;
     }
-    shaped(scan, key, start, Shape::Colon)
+    shaped(scan, key, start, if key.kind == "password" { Shape::Password } else { Shape::Colon })
 }
 
 /// What follows a key with only a space between: a flag's value, SQL's, XML's, or free text.
@@ -339,7 +363,7 @@ fn without_separator(scan: &mut Scan<'_>, key: Key, is_flag: bool) -> Option<usi
     let mut shape = Shape::Space;
     if let Some(verb) = ["is ", "was ", "is: "].iter().find(|verb| scan.at_fold(at, verb)) {
         at = scan.skip_spaces(at + verb.len());
-        shape = Shape::Colon;
+        shape = if key.kind == "password" { Shape::Password } else { Shape::Colon };
     }
     shaped(scan, key, at, shape)
 }

@@ -1,7 +1,7 @@
 //! The pass over a text: from hint to hint, with what each detector found between them.
 
 use super::hint::{Found, Hint, Hit};
-use super::{card, header, key, token, url};
+use super::{card, header, key, token, url, webhook};
 
 /// A piece of the text that is to be masked.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,8 @@ impl<'t> Scan<'t> {
             Hint::Cookie => header::cookie(self, hit),
             Hint::PrivateKey => token::private_key(self, hit),
             Hint::Jwt => token::base64_object(self, hit.start),
+            Hint::AzureKey => token::azure(self, hit),
+            Hint::Webhook => webhook::check(self, hit),
             Hint::Vendor(back) => token::vendor(self, hit.start.saturating_sub(back).max(self.floor)),
         }
     }

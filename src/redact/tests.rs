@@ -84,6 +84,10 @@ fn keys_in_every_form() {
         ("token abc123def456", "token [redacted:token]"),
         ("\\npassword=abc\\nb", "\\npassword=[redacted:password]\\nb"),
         ("pwd=x&pwd=y", "pwd=[redacted:password]&pwd=[redacted:password]"),
+        ("login failed with password: hunter2", "login failed with password: [redacted:password]"),
+        ("Key (token)=(abcDEF) already exists.", "Key (token)=([redacted:token]) already exists."),
+        ("Key (id, token)=(7, a b) already exists.", "Key (id, token)=([redacted:token]) already exists."),
+        (r#"Key ("apiKey", id)=(x, 7) already exists."#, r#"Key ("apiKey", id)=([redacted:api-key]) already exists."#),
     ] {
         check(input, expected);
     }
@@ -96,6 +100,10 @@ fn key_look_alikes() {
         "password authentication failed for user \"x\"",
         "password: authentication failed",
         "password: x y",
+        "password: changed",
+        "password: 12 characters or more",
+        "Key (email)=(a@example.com) already exists.",
+        "check_token(token)=(null)",
         "Unexpected token < in JSON at position 0",
         "Unexpected token 'a1b2c3d4e5f6', \"a1b2\" is not valid JSON",
         r#"{"usage":{"tokens":512,"max_tokens":4096,"token_count":7,"token_type":"bearer"}}"#,
@@ -179,6 +187,10 @@ fn urls() {
         ("redis://:p@ss@cache", "redis://:[redacted:url-password]@cache"),
         (r#"{"u":"amqp:\/\/a:bcd@mq\/"}"#, r#"{"u":"amqp:\/\/a:[redacted:url-password]@mq\/"}"#),
         ("mysql://u:pa/ss@h/x", "mysql://u:[redacted:url-password]@h/x"),
+        ("postgres://u:p@ss/wo@rd/x@db:5432/x", "postgres://u:[redacted:url-password]@rd/x@db:5432/x"),
+        ("postgres://u:p@ss/word@db:5432/x?a=b@c", "postgres://u:[redacted:url-password]@db:5432/x?a=b@c"),
+        ("postgres://u:p@db/x?mail=b@c", "postgres://u:[redacted:url-password]@db/x?mail=b@c"),
+        ("https://u:p@registry/@scope/x", "https://u:[redacted:url-password]@registry/@scope/x"),
         ("http://a:b@c http://d:e@f", "http://a:[redacted:url-password]@c http://d:[redacted:url-password]@f"),
     ] {
         check(input, expected);
@@ -223,6 +235,11 @@ fn tokens_with_a_prefix() {
         (token("npm_", 36), "npm-token"),
         (token("pypi-AgEIcHlwaS5vcmc", 150), "pypi-token"),
         (token("hf_", 34), "huggingface-token"),
+        (token("hvs.", 90), "vault-token"),
+        (token("whsec_", 32), "webhook-secret"),
+        (token("dckr_pat_", 27), "docker-token"),
+        (token("tskey-auth-", 34), "tailscale-key"),
+        (token("shpat_", 32), "shopify-token"),
         (format!("SG.{}.{}", &alnum[..22], &alnum[..43]), "sendgrid-key"),
         (format!("dop_v1_{hex}"), "digitalocean-token"),
         (format!("glsa_{}_0123abcd", &alnum[..32]), "grafana-token"),
@@ -239,6 +256,27 @@ fn tokens_with_a_prefix() {
         stays(&text[..8]);
     }
     stays("eyJhIjoxLCJiIjoyfQ== eyJabc.def half_a1b2c3d4 pk_live_abcdefghijklmnop");
+}
+
+#[test]
+fn addresses_that_are_secrets() {
+    let alnum = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF".repeat(3);
+    let bot = format!("123456789:AA{}", &alnum[..33]);
+    let hook = format!("https://discord.com/api/webhooks/112233445566778899/{}", &alnum[..68]);
+    let slack = format!("https://hooks.slack.com/services/T0123ABCD/B0123ABCD/{}", &alnum[..24]);
+    let azure = format!("AccountName=x;AccountKey={}==;EndpointSuffix=y", &alnum[..86]);
+    for (input, expected) in [
+        (format!("GET https://api.telegram.org/bot{bot}/getMe"), "/bot[redacted:telegram-token]/getMe"),
+        (format!("POST {hook}?wait=true"), "webhooks/112233445566778899/[redacted:discord-webhook]?wait=true"),
+        (format!("{slack} timed out"), "/B0123ABCD/[redacted:slack-webhook] timed out"),
+        (azure, "AccountName=x;AccountKey=[redacted:azure-key];EndpointSuffix=y"),
+    ] {
+        let text = Redactor::default().redact(&input).map(|redacted| redacted.text).unwrap_or_default();
+        assert!(text.ends_with(expected), "{text}");
+    }
+    stays("GET /bots/12345678:90 HTTP/1.1");
+    stays("GET /repos/a/b/webhooks/123456789012345678/deliveries");
+    stays("/api/services/TESTING/BUILDINGS/x AccountKey=missing");
 }
 
 #[test]

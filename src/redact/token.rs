@@ -40,7 +40,7 @@ const fn vendor_token(prefix: &'static str, set: Set, min: usize, max: usize, ki
 
 /// A longer prefix stands before a shorter one that it begins with. Lengths are the documented
 /// ones, with room above where the vendor announces longer tokens.
-const VENDORS: [Vendor; 44] = [
+const VENDORS: [Vendor; 49] = [
     // docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
     vendor_token("AKIA", Set::Upper, 16, 16, "aws-access-key"),
     vendor_token("ASIA", Set::Upper, 16, 16, "aws-access-key"),
@@ -98,6 +98,16 @@ const VENDORS: [Vendor; 44] = [
     // grafana.com/docs: service accounts; 32 characters, `_`, a checksum of 8
     vendor_token("glsa_", Set::Word, 41, 41, "grafana-token"),
     vendor_token("glc_", Set::Base64, 32, 500, "grafana-token"),
+    // developer.hashicorp.com/vault/docs/concepts/tokens: service tokens
+    vendor_token("hvs.", Set::Url, 24, 300, "vault-token"),
+    // docs.stripe.com/webhooks: the secret that signs; Svix writes it in base64
+    vendor_token("whsec_", Set::Base64, 24, 128, "webhook-secret"),
+    // docs.docker.com/security/access-tokens
+    vendor_token("dckr_pat_", Set::Url, 20, 64, "docker-token"),
+    // tailscale.com/docs/reference/key-prefixes
+    vendor_token("tskey-", Set::Dashed, 20, 128, "tailscale-key"),
+    // shopify.dev/changelog/length-of-the-shopify-access-token-is-increasing
+    vendor_token("shpat_", Set::Alnum, 32, 64, "shopify-token"),
 ];
 
 impl Set {
@@ -183,6 +193,18 @@ pub(super) fn base64_object(scan: &mut Scan<'_>, start: usize) -> usize {
         }
     }
     start + 1
+}
+
+/// Masks the key in `AccountKey=…` of an Azure connection string; the answer is where to go on.
+pub(super) fn azure(scan: &mut Scan<'_>, hit: Hit) -> usize {
+    // 64 bytes in base64 for storage, 32 for a bus.
+    const MIN_BYTES: usize = 40;
+    const MAX_BYTES: usize = 128;
+    let start = hit.end + 1;
+    let rest = &scan.bytes[start.min(scan.bytes.len())..];
+    let len = rest.iter().take(MAX_BYTES).take_while(|byte| Set::Base64.has(**byte)).count();
+    let is_one = scan.byte(hit.end) == b'=' && len >= MIN_BYTES;
+    if is_one { scan.mask(start, start + len, "azure-key") } else { hit.end }
 }
 
 fn run(bytes: &[u8], start: usize, set: Set) -> usize {

@@ -38,6 +38,15 @@ fn authority(scan: &Scan<'_>, colon: usize) -> Option<usize> {
     if scheme { slash(slash(colon + 1)?) } else { None }
 }
 
+/// Whether the scheme before the authority at `start` is one whose paths may have an `@`.
+fn is_web(scan: &Scan<'_>, start: usize) -> bool {
+    let scheme = scan.bytes[..start].trim_ascii_end();
+    let scheme = &scheme[..scheme.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1)];
+    let begin = scheme.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |last| last + 1);
+    let has = |names: &[&str]| names.iter().any(|name| scheme[begin..].eq_ignore_ascii_case(name.as_bytes()));
+    has(&["http", "https", "ws", "wss", "ftp", "ftps", "sftp", "ssh", "git", "svn", "smb"])
+}
+
 /// The password of the authority at `start`.
 fn password(scan: &Scan<'_>, start: usize, masks: &Masks) -> Option<(usize, usize)> {
     let (mut end, mut colon, mut sign) = (start, None, None);
@@ -62,11 +71,14 @@ fn password(scan: &Scan<'_>, start: usize, masks: &Masks) -> Option<(usize, usiz
                 let colon = colon?;
                 let port: &[u8] = &scan.bytes[colon + 1..end];
                 let is_port = port.iter().all(u8::is_ascii_digit) && port.len() <= 5;
-                if sign.is_some() || is_port || scan.bytes[start] == b'[' {
+                // A database's path has no `@`, so that of `user:p@ss/word@db` belongs to a password.
+                let may_go_on = byte == b'/' && !is_web(scan, start);
+                if sign.is_some() && !may_go_on || is_port || scan.bytes[start] == b'[' {
                     break;
                 }
                 odd = Some(0);
             }
+            b'?' | b'#' if sign.is_some() => break,
             // The colon of a mask parts no user from a password.
             b':' if scan.bytes[start..=end].ends_with(MASK.as_bytes()) => {}
             b':' if colon.is_none() => colon = Some(end),

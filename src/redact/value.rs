@@ -19,6 +19,8 @@ pub(super) struct Quote {
 /// How sure a free text must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
+    /// After a colon behind a password's name: people's own are short.
+    Password,
     /// After a colon.
     Colon,
     /// After a space only.
@@ -251,13 +253,14 @@ pub(super) fn is_count(value: &[u8]) -> bool {
 }
 
 /// Whether a word of free text looks like a secret and not like language: 8 characters or more
-/// of mixed classes.
+/// of mixed classes, 6 where it is called a password.
 pub(super) fn has_shape(value: &[u8], shape: Shape) -> bool {
     let end =
         value.iter().rposition(|byte| !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'}'));
     let value = &value[..end.map_or(0, |last| last + 1)];
     let head = &value[..value.len().min(MAX_SHAPE_BYTES)];
-    if value.len() < 8 || head.starts_with(b"/") || memchr::memmem::find(head, b"://").is_some() {
+    let enough = if shape == Shape::Password { 6 } else { 8 };
+    if value.len() < enough || head.starts_with(b"/") || memchr::memmem::find(head, b"://").is_some() {
         return false;
     }
     if memchr::memmem::find(value, MASK.as_bytes()).is_some() || is_none(value) {
@@ -283,7 +286,7 @@ pub(super) fn has_shape(value: &[u8], shape: Shape) -> bool {
     // `InvalidToken` changes case twice a word; what a machine drew, far more often.
     let drawn = digit == 0 && upper >= 2 && lower >= 2 && changes * 3 >= head.len();
     match shape {
-        Shape::Colon => digit > 0 || special > 0 || drawn,
+        Shape::Colon | Shape::Password => digit > 0 || special > 0 || drawn,
         Shape::Space => !is_identifier(head) && (digit > 0 && letters > 0 || drawn && head.len() >= 16),
     }
 }

@@ -214,7 +214,7 @@ const NAMES: [(&str, Role); 175] = [
     ("requestprotocol", Protocol),
 ];
 
-const MORE: [(&str, Role); 48] = [
+const MORE: [(&str, Role); 49] = [
     ("err.type", ErrorType),
     ("err.name", ErrorType),
     ("err.code", ErrorType),
@@ -224,6 +224,7 @@ const MORE: [(&str, Role); 48] = [
     ("error.class", ErrorType),
     ("exception.type", ErrorType),
     ("exception.class", ErrorType),
+    ("exception.exceptiontype", ErrorType),
     ("error_type", ErrorType),
     ("exception_class", ErrorType),
     ("exc_type", ErrorType),

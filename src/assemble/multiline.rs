@@ -310,7 +310,7 @@ impl Held {
         entry(self.line, self.lines)
     }
 
-    fn context<'a>(&'a self, tail: &[Line], is_prompt: bool) -> Context<'a> {
+    fn context<'a>(&'a self, tail: &'a [Line], is_prompt: bool) -> Context<'a> {
         let is_after_blank = match tail.last() {
             Some(line) => is_blank(line),
             None => false,
@@ -320,6 +320,7 @@ impl Held {
             lines: self.lines,
             depth: self.depth,
             tried: tried(tail),
+            previous: tail.last().map_or(&[], |line| line.text.as_bytes()),
             is_after_blank,
             is_prompt,
         }

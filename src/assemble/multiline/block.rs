@@ -3,6 +3,7 @@
 use super::bytes::has;
 use super::postgres::is_postgres_detail;
 use super::shape::{Look, Shape};
+use super::time::begins_time;
 use super::words::{Severity, is_troubled, severity};
 
 /// How many lines are tried before what was tried is not part of the record.
@@ -97,6 +98,8 @@ pub(super) struct Context<'a> {
     pub depth: u32,
     /// Lines that are tried.
     pub tried: usize,
+    /// The line before, where it is tried.
+    pub previous: &'a [u8],
     /// The line before is blank.
     pub is_after_blank: bool,
     /// The line came right behind the one before.
@@ -267,10 +270,12 @@ impl Block {
                 Self::PyChain | Self::Quotes | Self::Jul | Self::Report => Join(Self::PyFrames),
                 Self::Header if context.is_not_good() => Join(Self::PyFrames),
                 Self::Exception
-                    if context.lines == 1 && (context.ends_with(b':') || context.text.starts_with(b"Exception i")) =>
+                    if context.lines == 1 && (context.ends_with(b':') || announces_traceback(context.text)) =>
                 {
                     Join(Self::PyFrames)
                 }
+                // What went wrong is said right before it.
+                Self::Text if is_tried && is_troubled(context.previous) => Start,
                 Self::Text if !context.is_after_blank && (context.ends_with(b':') || is_troubled(context.text)) => {
                     Join(Self::PyFrames)
                 }
@@ -357,6 +362,9 @@ impl Block {
             },
             Shape::Art => match self {
                 Self::Banner => Join(self),
+                // rich's box around a traceback; uWSGI's announcements.
+                Self::PyFrames if !look.head[0].is_ascii() => Join(self),
+                Self::PyEnd(_) if look.head.starts_with(b"*** ") => Start,
                 Self::Report if look.head.starts_with(b"====") => Step::Last,
                 Self::Header if context.is_after_blank && !is_tried && look.head.starts_with(b"****") => {
                     Join(Self::Report)
@@ -396,6 +404,7 @@ impl Block {
     /// The next line is plain text, or nothing that the record knows.
     fn text(self, look: &Look<'_>, context: &Context<'_>) -> Step {
         use Step::{Join, Start, Try};
+        let is_tried = context.tried > 0;
         match self {
             // A thing may be thrown that is no error.
             Self::NodeCaret if context.is_after_blank => Join(Self::Exception),
@@ -406,6 +415,8 @@ impl Block {
             }
             Self::Prisma(lines) if context.is_prompt && lines < MESSAGE_LINES => Join(Self::Prisma(lines + 1)),
             Self::Jul => Join(Self::Header),
+            // A statement over several lines, and a Python object behind what announces it.
+            Self::Header if !is_tried && !context.is_after_blank && goes_on(look.head, context) => Join(self),
             Self::Report => Join(self),
             Self::SlowTime => Join(Self::Slow),
             Self::Slow => {
@@ -430,6 +441,35 @@ impl Block {
     }
 }
 
+/// Whether a traceback follows the sentence that an exception's record begins with.
+fn announces_traceback(text: &[u8]) -> bool {
+    [&b"Exception i"[..], b"Task exception was", b"Future exception was"].iter().any(|begin| text.starts_with(begin))
+}
+
+/// Whether a line at the margin goes on with a statement of SQL, or is the object that was announced.
+fn goes_on(line: &[u8], context: &Context<'_>) -> bool {
+    const CLAUSES: [&[u8]; 14] = [
+        b"FROM ",
+        b"WHERE ",
+        b"ORDER BY ",
+        b"GROUP BY ",
+        b"HAVING ",
+        b"LIMIT ",
+        b"VALUES ",
+        b"SET ",
+        b"JOIN ",
+        b"LEFT ",
+        b"INNER ",
+        b"UNION",
+        b"RETURNING ",
+        b"AND ",
+    ];
+    const VERBS: [&[u8]; 5] = [b"SELECT ", b"INSERT ", b"UPDATE ", b"DELETE ", b"WITH "];
+    let is_clause = CLAUSES.iter().any(|clause| line.starts_with(clause));
+    is_clause && VERBS.iter().any(|verb| has(context.text, verb))
+        || (line.starts_with(b"{'") || line.starts_with(b"[{'")) && context.ends_with(b':')
+}
+
 /// How Go's race detector begins.
 const DATA_RACE: &[u8] = b"WARNING: DATA RACE";
 
@@ -437,7 +477,7 @@ const DATA_RACE: &[u8] = b"WARNING: DATA RACE";
 fn repeats_tag(context: &Context<'_>, line: &[u8]) -> bool {
     const MIN_TAG_BYTES: usize = 16;
     let tag = match memchr::memchr(b']', &line[..line.len().min(48)]) {
-        Some(end) if line[0] == b'[' && end >= MIN_TAG_BYTES => &line[..=end],
+        Some(end) if line[0] == b'[' && end >= MIN_TAG_BYTES && !begins_time(&line[1..]) => &line[..=end],
         _ => return false,
     };
     context.text.first() != Some(&b'[') && has(context.text, tag) && context.is_at_least(Severity::Warning)

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::bytes::{ESC, HEAD_BYTES, digits, has, last_visible, near, without_escapes};
 use super::sentences::sentence;
-use super::time::{begins_time, is_clf_time};
+use super::time::{begins_time, is_clf_time, is_clock_alone};
 use super::words::{is_access, is_art, is_exception, is_request, is_symbol, level, severity};
 
 /// What a line looks like.
@@ -159,7 +159,10 @@ fn indented(head: &[u8], indent: usize, is_tab: bool) -> Shape {
         _ => {}
     }
     if is_tab || indent > 4 {
-        return Shape::Indented;
+        // rich leaves a time out that is the one of the line before, and pads the level.
+        let is_padded = |end: usize| end < 9 && head.get(end..9).is_some_and(|gap| gap.iter().all(|b| *b == b' '));
+        let is_level = !is_tab && indent >= 8 && head[0].is_ascii_uppercase() && level(head).is_some_and(is_padded);
+        return if is_level { Shape::Level } else { Shape::Indented };
     }
     if begins_time(head) {
         return Shape::Header;
@@ -176,8 +179,21 @@ fn indented(head: &[u8], indent: usize, is_tab: bool) -> Shape {
         if indent == 1 && (is_symbol(head) || starts(b"* ")) {
             return Shape::Header;
         }
+        // koa's logger, and debug, which says at the end how long ago its last line was.
+        let is_koa = starts(b"<-- ") || starts(b"--> ") || starts(b"xxx ");
+        if indent == 2 && (is_koa && head[4].is_ascii_uppercase() || is_ago(head)) {
+            return Shape::Header;
+        }
     }
     Shape::Indented
+}
+
+/// Whether it ends with `+12ms`, `+3s`, `+1m` or `+1h`.
+fn is_ago(head: &[u8]) -> bool {
+    let end = &head[head.len().saturating_sub(16)..];
+    let Some(at) = memchr::memrchr(b'+', end).filter(|at| *at > 0 && end[at - 1] == b' ') else { return false };
+    let digits = digits(&end[at + 1..]);
+    digits > 0 && matches!(&end[at + 1 + digits..], b"ms" | b"s" | b"m" | b"h")
 }
 
 fn at_margin(head: &[u8], last: u8, is_cut: bool) -> Shape {
@@ -262,7 +278,7 @@ fn bracket(head: &[u8], last: u8) -> Shape {
     if starts(b"[signal SIG") || starts(b"[recovered]") {
         return Shape::GoFrame;
     }
-    if starts(b"[GIN] ") {
+    if starts(b"[GIN] ") || starts(b"[pid: ") {
         return Shape::Complete;
     }
     if starts(b"[eval]:") {
@@ -285,6 +301,10 @@ fn number(head: &[u8]) -> Shape {
     }
     if code(head) {
         return Shape::Code;
+    }
+    // V8's native frames, `10: 0xb8d0a3 node::Abort() [node]`.
+    if head[digits(head)..].starts_with(b": 0x") {
+        return Shape::NumberedFrame;
     }
     if is_access(head) { Shape::Complete } else { Shape::Text }
 }
@@ -313,6 +333,10 @@ fn wide(head: &[u8]) -> Shape {
     }
     let is_arrow_line = head.starts_with("→ ".as_bytes()) && digits(&head["→ ".len()..]) > 0;
     let starts_box = ["╭", "╷", "┌", "╔"].iter().any(|c| head.starts_with(c.as_bytes()));
+    // rich draws a box around a traceback.
+    if head.starts_with("╭".as_bytes()) && has(head, b"Traceback (most recent call last)") {
+        return Shape::Traceback;
+    }
     let is_box = head[0] == 0xe2 && matches!(head.get(1), Some(0x94 | 0x95)) && !starts_box;
     match () {
         () if is_arrow_line => Shape::Code,
@@ -354,7 +378,19 @@ fn word(head: &[u8], last: u8) -> Shape {
     if matches!(head.get(key), Some(b' ' | b':' | b'.')) && is_access(head) {
         return Shape::Complete;
     }
-    path(head, key, last)
+    match path(head, key, last) {
+        Shape::Text if is_late_header(head) => Shape::Header,
+        shape => shape,
+    }
+}
+
+/// Whether a clock and a level in capitals stand behind a logger's name: `app.db 21-Nov-26 17:17:55 ERROR`.
+fn is_late_header(head: &[u8]) -> bool {
+    let near = &head[..head.len().min(64)];
+    let is_clock = |at: usize| is_clock_alone(&near[at - 2..]) && near.get(at.wrapping_sub(3)) == Some(&b' ');
+    let Some(at) = memchr_iter(b':', near).find(|at| *at > 2 && is_clock(*at)) else { return false };
+    let mut words = near[at..].split(|byte| *byte == b' ').skip(1).take(2);
+    words.any(|word| word.len() >= 4 && word[0].is_ascii_uppercase() && level(word) == Some(word.len()))
 }
 
 /// Keys that a line of `key=value` pairs begins with.

@@ -69,6 +69,8 @@ fn begins_with_number(head: &[u8]) -> bool {
         // Seconds or milliseconds since 1970, in this century.
         10 | 13 if head[0] == b'1' => match separator {
             b' ' | b'\t' => true,
+            // Mosquitto.
+            b':' => count == 10 && rest.get(1) == Some(&b' '),
             b'.' => {
                 let fraction = digits(&rest[1..]);
                 fraction > 0 && matches!(rest.get(1 + fraction), Some(b' ' | b'\t' | b':'))
@@ -82,6 +84,10 @@ fn begins_with_number(head: &[u8]) -> bool {
             b'/' | b'.' | b'-' => {
                 let month = digits(&rest[1..]);
                 let rest = &rest[1 + month..];
+                // Without a year: `11-21 17:17`.
+                if count == 2 && month == 2 && separator != b'.' && rest.first() == Some(&b' ') {
+                    return is_clock(&rest[1..]);
+                }
                 let year = digits(rest.get(1..).unwrap_or_default());
                 (1..=2).contains(&month)
                     && rest.first() == Some(&separator)
@@ -103,7 +109,7 @@ fn day_first(rest: &[u8]) -> bool {
 }
 
 /// `12:34:56` and `3:04PM`, ended by something.
-fn is_clock_alone(head: &[u8]) -> bool {
+pub(super) fn is_clock_alone(head: &[u8]) -> bool {
     if !is_clock(head) {
         return false;
     }

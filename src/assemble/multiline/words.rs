@@ -49,10 +49,10 @@ fn level_name(word: &[u8]) -> Option<Severity> {
     lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
     match &*lower {
-        b"warning" | b"warn" | b"wrn" => Some(Severity::Warning),
-        // The first four letters are logrus's on a terminal.
-        b"error" | b"err" | b"eror" | b"erro" | b"fatal" | b"ftl" | b"fata" | b"critical" | b"crit" | b"severe"
-        | b"panic" | b"pani" | b"emerg" | b"alert" | b"fail" => Some(Severity::Bad),
+        b"warning" | b"warn" | b"wrn" | b"warni" => Some(Severity::Warning),
+        // The first four letters are logrus's on a terminal, the first five Pyramid's.
+        b"criti" | b"error" | b"err" | b"eror" | b"erro" | b"fatal" | b"ftl" | b"fata" | b"critical" | b"crit"
+        | b"severe" | b"panic" | b"pani" | b"emerg" | b"alert" | b"fail" => Some(Severity::Bad),
         b"info" | b"inf" | b"information" | b"notice" | b"debug" | b"dbg" | b"dbug" | b"trace" | b"trc" | b"trce"
         | b"debu" | b"trac" | b"verbose" | b"log" | b"fine" | b"finer" | b"finest" | b"config" | b"success" => {
             Some(Severity::Good)

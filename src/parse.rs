@@ -8,6 +8,7 @@
 mod access;
 mod draft;
 mod duration;
+mod epoch;
 mod go;
 mod grok;
 mod head;
@@ -28,6 +29,7 @@ mod rules;
 mod rust;
 mod scan;
 mod servers;
+mod speaker;
 mod time;
 mod trace;
 
@@ -105,7 +107,7 @@ fn any(_: u8) -> bool {
 }
 
 /// The formats, in the order in which they are tried.
-const FORMATS: [Format; 54] = [
+const FORMATS: [Format; 55] = [
     format("json", |byte| byte == b'{' || byte == b' ', Lead::NoTime, json::line),
     format("access", host, Lead::NoTime, access::common),
     format("nextjs", |byte| byte == b' ' || upper(byte), Lead::NoTime, request::nextjs),
@@ -153,6 +155,7 @@ const FORMATS: [Format; 54] = [
     format("prisma", lower, Lead::Either, others::prisma),
     format("signale", any, Lead::Either, others::signale),
     format("php", |byte| bracket(byte) || upper(byte), Lead::Either, others::php),
+    format("php", bracket, Lead::NoTime, others::php_server),
     format("syslog", |byte| byte == b'<', Lead::Either, others::syslog),
     format("syslog", upper, Lead::Time, others::bare_syslog),
     format("logfmt", |byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'@'), Lead::Either, logfmt_line),
@@ -177,6 +180,11 @@ fn text_line(draft: &mut Draft<'_>) -> Option<()> {
     if head::said(draft).is_some() {
         return Some(());
     }
+    if let Some((stamp, rest)) = in_brackets(draft) {
+        draft.log_time(Some(stamp));
+        draft.message = Some(rest);
+        return Some(());
+    }
     let rest = draft.behind_time().map(|rest| rest.trim_start_matches([' ', '\t', ':', ']']));
     // A header that was cut off within tells nothing for certain.
     let is_cut = |rest: &&str| {
@@ -190,6 +198,13 @@ fn text_line(draft: &mut Draft<'_>) -> Option<()> {
         None => draft.message = Some(draft.head),
     }
     Some(())
+}
+
+/// `[2026-11-21 17:20:53] text`: a time with its date, and what is said.
+fn in_brackets<'a>(draft: &Draft<'a>) -> Option<(time::Stamp, &'a str)> {
+    let (inner, rest) = draft.head.strip_prefix('[')?.split_once("] ")?;
+    let stamp = time::leading(inner, draft.time_ns).filter(|stamp| stamp.len == inner.len() && stamp.ns.is_some())?;
+    Some((stamp, rest.trim_start()))
 }
 
 /// Names that a reader gives instead of its own, with its own.

@@ -19,6 +19,7 @@
 
 mod block;
 mod bytes;
+mod json;
 mod postgres;
 mod sentences;
 mod shape;

@@ -1,7 +1,7 @@
 //! Access lines in the common log format and what contains it: Apache, nginx, Traefik, werkzeug,
 //! Django, gunicorn, morgan and others.
 
-use super::draft::{Draft, split_method, status_of};
+use super::draft::{Draft, split_method, status_of, without_port};
 use super::duration::{self, MILLISECONDS, SECONDS};
 use super::level;
 use super::logfmt;
@@ -13,7 +13,14 @@ use crate::record::FieldValue;
 
 /// `[host] client ident user [time] "request" status bytes …`
 pub(super) fn common(draft: &mut Draft<'_>) -> Option<()> {
-    common_in(draft, draft.head)
+    // puma's `[7] ` and InfluxDB's `[httpd] ` come first.
+    let tag = draft.head.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    let behind_tag = tag.filter(|(tag, behind)| {
+        tag.len() <= 16
+            && tag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && behind.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':')
+    });
+    common_in(draft, behind_tag.map_or(draft.head, |(_, behind)| behind))
 }
 
 /// The same in this part of the line.
@@ -177,6 +184,7 @@ pub(super) fn told(draft: &mut Draft<'_>, message: &str) {
     let _ = quoted_request(draft, message)
         .or_else(|| aspnet(draft, message))
         .or_else(|| gitea(draft, message))
+        .or_else(|| tornado(draft, message))
         .or_else(|| rails(draft, message));
     let of_status = draft.status.and_then(level::of_status);
     (draft.level, draft.reason) = match of_status {
@@ -189,18 +197,26 @@ fn quoted_request(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     let (before, rest) = message.split_once('"')?;
     let (request, behind) = quoted(rest)?;
     let (_, target) = split_method(request)?;
-    target.rsplit_once(' ').filter(|(_, protocol)| protocol.starts_with("HTTP/"))?;
+    target.rsplit_once(' ').filter(|(_, protocol)| is_protocol(protocol))?;
     let mut scan = Scan::new(behind);
     scan.some_spaces()?;
     let status = status_of(scan.word()?)?;
     // Who asked stands before it, and nothing else.
     let client = before.split([' ', ',']).next().unwrap_or_default();
-    if looks_like_addresses(client) {
+    if looks_like_addresses(without_port(client)) {
         draft.client(client);
     }
     requested(draft, request);
     draft.status(status);
+    if let Some(bytes) = scan.spaces().word() {
+        draft.bytes(bytes);
+    }
     Some(())
+}
+
+/// `HTTP/1.1`; hypercorn leaves the name out.
+fn is_protocol(text: &str) -> bool {
+    text.starts_with("HTTP/") || matches!(text, "1.0" | "1.1" | "2" | "2.0" | "3")
 }
 
 fn aspnet(draft: &mut Draft<'_>, message: &str) -> Option<()> {
@@ -237,6 +253,20 @@ fn gitea(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     Some(())
 }
 
+/// `404 GET /nope (127.0.0.1) 94.40ms`
+fn tornado(draft: &mut Draft<'_>, message: &str) -> Option<()> {
+    let status = status_of(message.get(..3)?)?;
+    let (method, rest) = split_method(message.get(3..)?.strip_prefix(' ')?)?;
+    let (target, rest) = rest.split_once(" (")?;
+    let (client, rest) = rest.split_once(") ")?;
+    let (ms, _) = duration::leading(rest)?;
+    draft.request(method, target);
+    draft.client(client.trim_start_matches('@'));
+    draft.status(status);
+    draft.http_duration(ms);
+    Some(())
+}
+
 /// `client ident user`, with the host asked for before them where there is one.
 fn callers(draft: &mut Draft<'_>, before: &str) -> Option<()> {
     let mut words = before.split_ascii_whitespace();
@@ -259,7 +289,7 @@ fn callers(draft: &mut Draft<'_>, before: &str) -> Option<()> {
 fn requested(draft: &mut Draft<'_>, request: &str) {
     let Some((method, rest)) = split_method(request) else { return };
     let (target, protocol) = match rest.rsplit_once(' ') {
-        Some((target, protocol)) if protocol.starts_with("HTTP/") => (target, protocol),
+        Some((target, protocol)) if is_protocol(protocol) => (target, protocol),
         _ => (rest, ""),
     };
     draft.request(method, target);

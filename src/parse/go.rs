@@ -2,6 +2,7 @@
 //! library's.
 
 use super::draft::Draft;
+use super::epoch;
 use super::json;
 use super::level;
 use super::logfmt;
@@ -118,7 +119,7 @@ pub(super) fn zap(draft: &mut Draft<'_>) -> Option<()> {
 fn epoch(head: &str) -> Option<Stamp> {
     let len = head.bytes().position(|byte| !byte.is_ascii_digit() && !matches!(byte, b'.' | b'e' | b'+'))?;
     let value: f64 = head[..len].parse().ok()?;
-    let ns = time::epoch_text(&value.to_string()).or_else(|| time::epoch(value))?;
+    let ns = epoch::of_text(&value.to_string()).or_else(|| epoch::of_number(value))?;
     Some(Stamp { ns: Some(ns), len })
 }
 

@@ -8,7 +8,8 @@
 use super::draft::Draft;
 use super::level::{of_letter, of_name};
 use super::reason::Reason;
-use super::time::{self, Stamp};
+use super::speaker;
+use super::time;
 use super::trace::is_exception;
 use crate::record::Level;
 
@@ -16,7 +17,7 @@ use crate::record::Level;
 pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     let head = draft.head;
     let (level, at) = found(head)?;
-    let mut stamp = stamp(draft);
+    let mut stamp = speaker::stamp(draft);
     let said = &head[..at];
     // `error: 0` and `WARNING: 0 errors` are counts.
     let count = head[at..].trim_start_matches([':', ' ']);
@@ -31,6 +32,8 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     draft.level = Some(level);
     let mut rest = head[at..].trim_start_matches([':', '|', ']', ')', ' ', '\t']);
     rest = rest.strip_prefix("- ").unwrap_or(rest);
+    // V8's.
+    rest = rest.strip_prefix("ERROR: ").filter(|_| said == "FATAL").unwrap_or(rest);
     if stamp.is_none()
         && let Some(time) = time::leading(rest, draft.time_ns)
     {
@@ -43,15 +46,11 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     if let Some((_, id)) = said.split_once("request_id=") {
         draft.text_field("request_id", id.split(' ').next().unwrap_or_default());
     }
-    if stamp.is_some() {
-        let pid = said.split('[').skip(1).find_map(|group| group.split_once(']').filter(|(id, _)| is_pid(id)));
-        draft.number("pid", pid.map_or("", |(pid, _)| pid));
-    }
-    let is_adjoining = stamp.is_some() && said.ends_with(']') && head[at..].starts_with('[');
-    rest = speaker(draft, rest, is_adjoining);
+    rest = speaker::find(draft, said, &head[at..], rest, stamp.is_some());
     draft.message = Some(rest);
     // rich puts the place at the line's end.
-    if let Some((message, place)) = rest.rsplit_once("  ").filter(|(_, place)| draft.rest.is_empty() && is_place(place))
+    if let Some((message, place)) =
+        rest.rsplit_once("  ").filter(|(_, place)| draft.rest.is_empty() && speaker::is_place(place))
     {
         draft.text_field("caller", place);
         draft.message = Some(message.trim_end());
@@ -59,59 +58,12 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
-/// Who speaks, behind the level: alembic's `[a.b] `, Envoy's `[main] [source/server.cc:412] `, Home
-/// Assistant's `(MainThread) [a.b] ` and Quarkus' `[a.b] (main) `, log4js' `name - `. What stands in
-/// brackets right behind the level's is a name, too. Answers what is said.
-fn speaker<'a>(draft: &mut Draft<'_>, rest: &'a str, is_adjoining: bool) -> &'a str {
-    let group = |text: &'a str, open: char, close: &str| text.strip_prefix(open)?.split_once(close);
-    let thread = |text| group(text, '(', ") ").filter(|(name, _)| !name.is_empty() && !name.contains(": "));
-    if let Some((thread, behind)) = thread(rest)
-        && let Some((name, message)) = group(behind, '[', "] ").filter(|(name, _)| is_name(name))
-    {
-        draft.text_field("thread", thread);
-        draft.logger(name);
-        return message;
-    }
-    let Some((name, mut message)) =
-        group(rest, '[', "] ").filter(|(name, _)| is_dotted(name) || is_adjoining && is_name(name))
-    else {
-        return rest;
-    };
-    draft.logger(name);
-    if let Some((thread, behind)) = thread(message) {
-        draft.text_field("thread", thread);
-        message = behind;
-    } else if let Some((place, behind)) = group(message, '[', "] ").filter(|(place, _)| is_place(place)) {
-        draft.text_field("caller", place);
-        message = behind;
-    }
-    message
-}
-
-fn is_pid(text: &str) -> bool {
-    (1..=7).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// `app.py:12`, `source/server/server.cc:412`
-fn is_place(text: &str) -> bool {
-    let Some((file, line)) = text.rsplit_once(':') else { return false };
-    is_pid(line)
-        && file.rsplit_once('.').is_some_and(|(_, ending)| (1..=4).contains(&ending.len()))
-        && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/'))
-}
-
-fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.len() <= 100
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
 /// A line that fits nothing, where a word that it begins with tells how bad it is and yet belongs to
 /// what it says.
 pub(super) fn said(draft: &mut Draft<'_>) -> Option<()> {
     let head = draft.head;
     let (level, at) = found(head)?;
-    let stamp = stamp(draft);
+    let stamp = speaker::stamp(draft);
     let said = &head[..at];
     if !is_said(said, stamp.is_some()) {
         return None;
@@ -123,24 +75,13 @@ pub(super) fn said(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
-fn stamp(draft: &Draft<'_>) -> Option<Stamp> {
-    let bracket = || draft.head.strip_prefix('[');
-    let in_bracket = || time::leading(bracket()?, draft.time_ns);
-    // NATS puts its process before the time.
-    let behind_pid = || {
-        let (_, behind) = bracket()?.split_once("] ").filter(|(pid, _)| is_pid(pid))?;
-        time::leading(behind, draft.time_ns)
-    };
-    draft.lead.or_else(in_bracket).or_else(behind_pid)
-}
-
 /// Whether what stands before the message, with its level, is the beginning of the message: the
 /// name of an error, or that of a program.
 fn is_said(said: &str, has_time: bool) -> bool {
     let is_named = said.split(' ').next().is_some_and(|word| {
         word.len() < said.len() && word.ends_with(':') && of_name(word.trim_end_matches(':')).is_none() && !has_time
     });
-    is_named || is_error(said)
+    is_named || is_error(said) || said.starts_with("***")
 }
 
 fn is_error(said: &str) -> bool {
@@ -150,16 +91,11 @@ fn is_error(said: &str) -> bool {
         || is_exception(name) && of_name(name).is_none()
 }
 
-/// `alembic.runtime.migration`
-fn is_dotted(name: &str) -> bool {
-    name.contains('.') && is_name(name)
-}
-
 /// The level of lines that are the beginning of a crash.
 pub(super) fn failure(line: &str) -> Option<Level> {
     let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| line.starts_with(beginning));
     // Go's runtime ends the process after these; a thread's panic need not.
-    if begins(&["panic: ", "fatal error: "]) {
+    if begins(&["panic: ", "fatal error: ", "Fatal Python error: "]) {
         return Some(Level::Fatal);
     }
     // Next.js marks its lines.
@@ -171,7 +107,13 @@ pub(super) fn failure(line: &str) -> Option<Level> {
         || begins(&["Segmentation fault", "Aborted (core dumped)", "Bus error", "Illegal instruction"]);
     let crashed = ended
         || line.starts_with('[') && line.contains("Out of memory: Killed process")
-        || begins(&["Traceback (most recent call last):", "Exception in thread "])
+        || begins(&[
+            "Traceback (most recent call last):",
+            "Exception in thread ",
+            "Exception in callback ",
+            "Task exception was never retrieved",
+            "Future exception was never retrieved",
+        ])
         || ["Uncaught ", "Unhandled "].iter().filter_map(|word| line.strip_prefix(word)).any(|rest| {
             // `Uncaught exceptions will be reported` tells of none.
             let word = rest.split([' ', ':']).next().unwrap_or_default();
@@ -187,7 +129,8 @@ fn found(line: &str) -> Option<(Level, usize)> {
     if let Some(level) = lettered(line) {
         return Some((level, line.find(' ').unwrap_or(line.len())));
     }
-    let mut walk = Walk { rest: line, before: Before::Nothing, words: 0, sentence: 0 };
+    let mut walk =
+        Walk { rest: line, before: Before::Nothing, words: 0, sentence: 0, preamble: 0, numbers: 0, is_named: false };
     // More would be a sentence; a preamble has never been seen so long.
     while walk.words < 16 && walk.sentence < 4 {
         let before = walk.rest.trim_start();
@@ -256,6 +199,11 @@ struct Walk<'a> {
     words: usize,
     /// Words that belong to no preamble.
     sentence: usize,
+    /// Words of the preamble, and how many of them stand right before the next word.
+    preamble: usize,
+    numbers: usize,
+    /// The last word of the sentence looks like a name, and not like language.
+    is_named: bool,
 }
 
 impl Walk<'_> {
@@ -286,7 +234,12 @@ impl Walk<'_> {
     fn group(&mut self, close: char, level: impl FnOnce(&str) -> Option<Level>) -> Step {
         let Some((content, rest)) = self.rest[1..].split_once(close) else { return Step::End };
         self.rest = rest;
-        self.before = Before::Nothing;
+        // `nsd[632]: error: …`, unbound's `unbound[296:0] error: …`
+        self.before = if self.sentence == 1 && close == ']' { Before::Colon } else { Before::Nothing };
+        if content.starts_with(|c: char| c.is_ascii_digit()) && self.sentence == 0 {
+            self.preamble += 2;
+            self.numbers += 2;
+        }
         match level(content.trim()) {
             Some(level) if self.sentence <= 1 => Step::Found(level),
             _ => Step::On,
@@ -295,18 +248,37 @@ impl Walk<'_> {
 
     fn word(&mut self) -> Step {
         let end = self.rest.find(|c: char| c.is_whitespace() || matches!(c, '|' | '[')).unwrap_or(self.rest.len());
-        let (word, rest) = self.rest.split_at(end);
+        let whole = self.rest;
+        let (word, rest) = whole.split_at(end);
         self.rest = rest;
         let before = std::mem::replace(&mut self.before, Before::Nothing);
         if !word.contains(char::is_alphanumeric) {
-            self.before = if word == "-" { Before::Dash } else { Before::Nothing };
+            self.before = match word {
+                "-" => Before::Dash,
+                ":" => before,
+                _ => Before::Nothing,
+            };
             return Step::On;
         }
-        let may_be_header = self.sentence == 0 || before == Before::Colon;
+        // Behind a time, or behind who speaks where a time stands before that.
+        let is_behind_header = is_upper(word.trim_end_matches(':'))
+            && (self.sentence == 1 && self.numbers >= 2 || self.is_named && self.preamble >= 2 && self.sentence <= 2);
+        let may_be_header = self.sentence == 0 || before == Before::Colon || is_behind_header;
+        // `Handshake failure: error:0A000126` is a sentence, and `Caused by: java.io.IOException` is an error.
+        let is_far = self.sentence > 1 && !is_behind_header;
         let found = match word.split_once(':') {
-            Some((name, more)) if may_be_header => self.before_colon(name, more),
-            None if self.sentence == 0 && is_upper(word) => of_header_name(word),
+            Some((name, more)) if may_be_header => {
+                let found = self.before_colon(name, more).filter(|_| !is_far || is_exception(name));
+                // What follows the colon at once is the message's or a name.
+                if found.is_some() && of_name(name).is_some() {
+                    self.rest = &whole[name.len() + 1..];
+                }
+                found
+            }
+            None if may_be_header && is_upper(word) => of_header_name(word),
             None if self.is_enclosed(before) => of_name(word),
+            None if self.numbers > 0 && self.sentence == 0 && is_lettered_column(word, rest) => of_letter(word),
+            None if self.numbers > 0 && self.sentence == 0 && rest.trim_start().starts_with(": ") => of_name(word),
             _ => None,
         };
         if let Some(level) = found {
@@ -315,8 +287,13 @@ impl Walk<'_> {
         if self.sentence == 0 && rest.is_empty() && self.words == 1 && is_exception(word) {
             return Step::Found(Level::Error);
         }
-        if !is_preamble(word, self.words) {
+        if is_preamble(word, self.words) {
+            self.preamble += 1;
+            self.numbers += 1;
+        } else {
             self.sentence += 1;
+            self.numbers = 0;
+            self.is_named = is_identifier(word) || rest.starts_with('[');
             self.before = if word.ends_with(':') { Before::Colon } else { Before::Nothing };
         }
         Step::On
@@ -357,6 +334,18 @@ impl Walk<'_> {
             _ => level,
         }
     }
+}
+
+/// etcd's before 3.4: `C | etcdmain: text`.
+fn is_lettered_column(word: &str, rest: &str) -> bool {
+    word.len() == 1 && rest.starts_with(" | ")
+}
+
+/// Whether the word is one that programs make, and no language has: `app.db`, `MainThread`, `vm-1`.
+fn is_identifier(word: &str) -> bool {
+    word.trim_end_matches([',', '.', ':']).bytes().skip(1).any(|byte| {
+        byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'.' | b'_' | b'/' | b'[' | b':')
+    })
 }
 
 /// `error`, `core:error`, `2024-01-01 00:00:00,123: WARNING/MainProcess`, `E 240101 12:00:00`

@@ -5,6 +5,7 @@ mod names;
 
 use super::draft::{self, Draft, Outcome};
 use super::duration::{self, MILLISECONDS, NANOSECONDS, Named, SECONDS, Unit};
+use super::epoch;
 use super::level;
 use super::operation;
 use super::reason::Reason;
@@ -38,6 +39,8 @@ struct Found<'a> {
     /// A level that is a number, and which of Nextcloud's own names stand beside it.
     number: Option<i64>,
     nextcloud: u8,
+    /// zap's place in the source: a `name` beside it is not the logger's.
+    has_caller: bool,
     /// Names of one program that say what a bare duration is.
     is_traefik: bool,
     is_lograge: bool,
@@ -92,6 +95,7 @@ impl<'a> Found<'a> {
             "DownstreamStatus" => self.is_traefik = true,
             "RequestPath" => self.is_serilog = true,
             "event" => self.event = value.as_str(),
+            "caller" => self.has_caller = true,
             "reqId" => self.nextcloud |= 1,
             "app" => self.nextcloud |= 2,
             "remoteAddr" => self.nextcloud |= 4,
@@ -111,6 +115,8 @@ impl<'a> Found<'a> {
             }
             FieldValue::Text(text) => match level::of_name(text) {
                 Some(level) => (false, Some(level)),
+                // Nest's, and winston's for requests.
+                None if matches!(text, "log" | "http") => (false, Some(Level::Info)),
                 None => (true, text.parse().ok().and_then(level::of_number)),
             },
             FieldValue::Float(number) if number.fract() == 0.0 => (true, level::of_number(number as i64)),
@@ -187,6 +193,8 @@ fn is_fit(role: Role, value: FieldValue<'_>) -> bool {
         Message => !matches!(value, FieldValue::Text("")),
         Client => value.as_str().is_some_and(looks_like_address),
         Time => !matches!(value, FieldValue::Bool(_)),
+        // An address is what is spoken to.
+        Logger => value.as_str().is_some_and(|text| !text.is_empty() && !text.contains("://")),
         Role::Level => true,
         _ => value.as_str().is_some_and(|text| !text.is_empty()),
     }
@@ -225,6 +233,7 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
     }
     if found.known_logger.is_none()
         && let Some(logger) = found.text(Logger)
+        && !(found.has_caller && found.has(Logger, "name"))
     {
         draft.logger(logger);
     }
@@ -276,12 +285,12 @@ impl Found<'_> {
 
 fn time_of(value: FieldValue<'_>, near_ns: i64) -> Option<i64> {
     match value {
-        FieldValue::Integer(value) => time::epoch_integer(value),
+        FieldValue::Integer(value) => epoch::of_integer(value),
         // As it was written, which is its shortest form.
-        FieldValue::Float(value) => time::epoch_text(&value.to_string()).or_else(|| time::epoch(value)),
+        FieldValue::Float(value) => epoch::of_text(&value.to_string()).or_else(|| epoch::of_number(value)),
         FieldValue::Text(text) => match time::leading(text.trim(), near_ns) {
             Some(stamp) => stamp.ns,
-            None => text.parse().ok().and_then(time::epoch_integer),
+            None => text.parse().ok().and_then(epoch::of_integer),
         },
         FieldValue::Bool(_) => None,
     }
@@ -351,12 +360,26 @@ fn http(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
     }
 }
 
+/// Of structlog's `dict_tracebacks`.
+#[derive(serde::Deserialize)]
+struct Raised {
+    exc_type: String,
+    exc_value: String,
+}
+
 fn error(draft: &mut Draft<'_>, found: &Found<'_>) {
     // A list of lines, as AWS writes it, is one text.
     let list = found.text(Stack).filter(|stack| stack.starts_with("[\""));
     let joined = list.and_then(|list| serde_json::from_str::<Vec<String>>(list).ok()).map(|lines| lines.join("\n"));
+    // structlog's own form is a list of what was raised, the last one first.
+    let raised = found.text(Stack).filter(|stack| stack.starts_with("[{\"exc_type\""));
+    let raised = raised.and_then(|list| serde_json::from_str::<Vec<Raised>>(list).ok()?.into_iter().next());
     let stack = joined.as_deref().or(found.text(Stack)).filter(|stack| stack.contains(['\n', '(', ':']));
     let (mut kind, mut message) = (found.text(ErrorType), found.text(ErrorMessage));
+    if let Some(raised) = &raised {
+        (kind, message) = (kind.or(Some(&raised.exc_type)), message.or(Some(&raised.exc_value)));
+    }
+    let stack = stack.filter(|_| raised.is_none());
     let trace = stack.and_then(trace::find);
     if let Some(trace) = trace {
         kind = kind.or(Some(trace.kind));
@@ -393,6 +416,8 @@ fn work(draft: &mut Draft<'_>, found: &Found<'_>, ms: Option<f64>) {
     let found = if message == Some("Slow query") { found.map(|(_, ms)| ("query", ms)) } else { found };
     let outcome = match said.map(|said| said.outcome) {
         Some(Outcome::Started) => Outcome::Started,
+        // `probe failed`, with its duration as a field.
+        None if message.is_some_and(operation::says_failure) => Outcome::Failure,
         _ if is_failure => Outcome::Failure,
         outcome => outcome.unwrap_or(Outcome::Success),
     };

@@ -54,9 +54,12 @@ pub(super) fn of_name(name: &str) -> Option<Level> {
         b"verbose" => Some(if name == "verbose" { Level::Debug } else { Level::Trace }),
         b"debug" | b"dbug" | b"dbg" | b"fine" => Some(Level::Debug),
         b"info" | b"inf" | b"information" | b"informational" | b"notice" | b"success" => Some(Level::Info),
-        b"warn" | b"warning" | b"wrn" => Some(Level::Warn),
+        // The last is Pyramid's, of five letters.
+        b"warn" | b"warning" | b"wrn" | b"warni" => Some(Level::Warn),
         b"error" | b"err" | b"eror" | b"severe" | b"fail" | b"dpanic" => Some(Level::Error),
-        b"fatal" | b"ftl" | b"crit" | b"critical" | b"emerg" | b"emergency" | b"alert" | b"panic" => Some(Level::Fatal),
+        b"fatal" | b"ftl" | b"crit" | b"critical" | b"criti" | b"emerg" | b"emergency" | b"alert" | b"panic" => {
+            Some(Level::Fatal)
+        }
         _ => None,
     }
 }

@@ -91,7 +91,11 @@ fn read(draft: &mut Draft<'_>, text: &str, value_of: impl Fn(&str) -> FieldValue
         }
         let end = value_end(value);
         let (word, after) = value.split_at(end);
-        draft.fields.set(key, value_of(word));
+        // structlog writes pairs as Python does.
+        match word.strip_prefix('\'').and_then(|word| word.strip_suffix('\'')) {
+            Some(text) => draft.fields.set(key, FieldValue::Text(text)),
+            None => draft.fields.set(key, value_of(word)),
+        }
         rest = after.trim_start();
     }
     found
@@ -224,7 +228,7 @@ mod tests {
             ("level=info flag msg=x", r#"{"level":"info","msg":"x","flag":true}"#),
             ("level=info", r#"{"level":"info"}"#),
             (r#"a=b c="never ends"#, r#"{"a":"b","c":"never ends"}"#),
-            ("a=[1, 2] b='x y' c={'k': 1}", r#"{"a":"[1, 2]","b":"'x y'","c":"{'k': 1}"}"#),
+            ("a=[1, 2] b='x y' c={'k': 1}", r#"{"a":"[1, 2]","b":"x y","c":"{'k': 1}"}"#),
         ] {
             assert_eq!(read(text).as_deref(), Some(expected), "{text}");
         }

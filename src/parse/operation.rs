@@ -35,6 +35,14 @@ fn tag(message: &str) -> Option<(&str, &str)> {
         && name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b' '));
+    // `[Errno 98]` and `[app.py:12]` name no work.
+    let mut separator = false;
+    let is_number = |byte: u8| {
+        let follows = separator && (byte.is_ascii_digit() || byte == b' ');
+        separator = matches!(byte, b' ' | b':');
+        follows
+    };
+    let is_name = is_name && !name.bytes().any(is_number);
     is_name.then_some((name, rest.trim_start()))
 }
 
@@ -96,6 +104,11 @@ pub(super) fn name_of(message: &str) -> &str {
         None if is_verb(message) => "",
         _ => short_name(message),
     }
+}
+
+/// Whether a short message ends with a word for failure.
+pub(super) fn says_failure(message: &str) -> bool {
+    message.len() <= 200 && message.rsplit(' ').next().and_then(verb) == Some(Outcome::Failure)
 }
 
 fn sentence_outcome(text: &str) -> Outcome {

@@ -1,7 +1,7 @@
 //! Monolog, Nest, signale, Chromium, Prisma, npm, PHP and syslog.
 
 use super::access;
-use super::draft::Draft;
+use super::draft::{Draft, before_port, split_method, status_of};
 use super::duration;
 use super::json;
 use super::level;
@@ -56,6 +56,8 @@ fn laravel(draft: &mut Draft<'_>, rest: &str) -> Option<()> {
     let (message, context) = before.rsplit_once(" {")?;
     let (kind, said) = object.split_once("(code: ")?;
     let (_, said) = said.split_once("): ")?;
+    // What caused it stands behind it, on the same line.
+    let said = said.split("\\n[previous exception]").next().unwrap_or(said);
     let said = said.rsplit_once(" at /").map_or(said, |(said, _)| said);
     let stack = draft.rest.find("[stacktrace]").map(|at| &draft.rest[at..]).unwrap_or_default();
     let stack = stack.trim_end().trim_end_matches("[]").trim_end().trim_end_matches(['"', '}']).trim_end();
@@ -246,6 +248,24 @@ pub(super) fn php(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
+/// PHP's own server: `[Sat Nov 21 17:38:50 2026] 127.0.0.1:36278 [404]: GET /none - No such file`
+pub(super) fn php_server(draft: &mut Draft<'_>) -> Option<()> {
+    let mut scan = Scan::new(draft.head);
+    let stamp = scan.within("[", "]")?;
+    let time = time::leading(stamp, draft.time_ns).filter(|time| time.len == stamp.len())?;
+    let client = scan.spaces().word().filter(|client| client.contains(':'))?;
+    let status = scan.spaces().within("[", "]: ").and_then(status_of)?;
+    let message = scan.rest;
+    let (method, rest) = split_method(message)?;
+    draft.log_time(Some(time));
+    draft.text_field("http.client", before_port(client));
+    draft.request(method, rest.split(' ').next().unwrap_or_default());
+    draft.status(status);
+    draft.level_of_status();
+    draft.message = Some(message);
+    Some(())
+}
+
 /// `<3>Jan  1 00:00:00 host app[12]: boom` and RFC 5424's `<11>1 time host app pid id [data] text`.
 pub(super) fn syslog(draft: &mut Draft<'_>) -> Option<()> {
     let mut scan = Scan::new(draft.head);
@@ -302,6 +322,15 @@ fn old_style<'a>(draft: &mut Draft<'a>, mut scan: Scan<'a>) {
         let (name, pid) = tag.strip_suffix(']').and_then(|tag| tag.split_once('[')).unwrap_or((tag, ""));
         draft.logger(name);
         draft.number("pid", pid);
+        draft.message = Some(rest);
+    }
+    // Postfix and others say it in words.
+    if draft.level.is_none()
+        && let Some((name, rest)) = draft.message.and_then(|message| message.split_once(": "))
+        && name.bytes().all(|byte| byte.is_ascii_lowercase())
+        && let Some(level) = level::of_name(name)
+    {
+        draft.level = Some(level);
         draft.message = Some(rest);
     }
     // A server that logs its requests there; both give up before they find anything.

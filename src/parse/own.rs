@@ -5,6 +5,7 @@ use regex::Captures;
 
 use super::draft::{Draft, Outcome};
 use super::duration::{self, MILLISECONDS, SECONDS, Unit};
+use super::epoch;
 use super::grok::Kind;
 use super::logfmt::scalar;
 use super::rules::{Applied, DurationRule, Expression, FieldRule, FormatRule, Part, Rules};
@@ -152,7 +153,7 @@ fn take(draft: &mut Draft<'_>, expression: &Expression, captures: &Captures<'_>)
         match part {
             Part::Time => {
                 let stamp = time::leading(text, draft.time_ns).and_then(|stamp| stamp.ns);
-                draft.log_time_ns(stamp.or_else(|| time::epoch_text(text)));
+                draft.log_time_ns(stamp.or_else(|| epoch::of_text(text)));
             }
             Part::Level => {
                 let level = level::of_value(text).or_else(|| level::of_letter(text));

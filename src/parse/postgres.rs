@@ -7,7 +7,7 @@ use super::time;
 use crate::record::{FieldValue, Level};
 
 /// Severities as they stand before their colon; the last ones are lines of the record before.
-const SEVERITIES: [(&str, Option<Level>); 18] = [
+const SEVERITIES: [(&str, Option<Level>); 19] = [
     ("LOG:", Some(Level::Info)),
     ("ERROR:", Some(Level::Error)),
     ("FATAL:", Some(Level::Fatal)),
@@ -26,6 +26,7 @@ const SEVERITIES: [(&str, Option<Level>); 18] = [
     ("CONTEXT:", None),
     ("STATEMENT:", None),
     ("QUERY:", None),
+    ("LOCATION:", None),
 ];
 
 /// `time [pid] user=…,db=… LOG:  message` and its like.
@@ -35,8 +36,9 @@ pub(super) fn line(draft: &mut Draft<'_>) -> Option<()> {
     let (_, level) = SEVERITIES.iter().find(|(name, _)| *name == severity)?;
     draft.log_time(stamp);
     draft.level = Some(level.unwrap_or(Level::Info));
-    draft.message = Some(message);
     fields(draft, prefix);
+    let message = verbose(draft, message);
+    draft.message = Some(message);
     if let Some((name, _)) = severity.split_once(':').filter(|_| level.is_none()) {
         continuation(draft, name, message);
     }
@@ -51,6 +53,23 @@ pub(super) fn line(draft: &mut Draft<'_>) -> Option<()> {
         following(draft, message);
     }
     Some(())
+}
+
+/// Cuts off `42703: `, the code that `log_error_verbosity = verbose` puts before what is said.
+fn verbose<'a>(draft: &mut Draft<'_>, message: &'a str) -> &'a str {
+    let is_code = |code: &str| {
+        code.len() == 5
+            && code.starts_with(|c: char| c.is_ascii_digit() || matches!(c, 'F' | 'H' | 'P' | 'X'))
+            && code.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+    };
+    match message.split_once(": ").filter(|(code, _)| is_code(code)) {
+        Some((code, rest)) => {
+            // Success has one, too.
+            draft.text_field("sqlstate", if code == "00000" { "" } else { code });
+            rest.trim_start()
+        }
+        None => message,
+    }
 }
 
 /// The lines behind the first: those with a severity of their own, and those that go on behind a
@@ -139,9 +158,11 @@ fn fields(draft: &mut Draft<'_>, prefix: &str) {
         if let Some(pid) = pid.filter(|_| !has_pid && (part.starts_with('[') || !part.contains('.'))) {
             draft.integer("pid", pid);
             has_pid = true;
-        } else if let Some((user, db)) = inner.split_once('@').filter(|_| !inner.contains('.')) {
-            draft.text_field("user", user);
-            draft.text_field("db", db);
+        } else if let Some((user, db)) = part.split_once('@').filter(|_| !inner.contains('.')) {
+            let (db, app) = db.split_once('/').unwrap_or((db, ""));
+            draft.text_field("user", known(user));
+            draft.text_field("db", known(db));
+            draft.text_field("app", known(app));
         } else if inner.len() == 5
             && inner.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
             && inner.bytes().any(|b| b.is_ascii_digit())
@@ -149,6 +170,11 @@ fn fields(draft: &mut Draft<'_>, prefix: &str) {
             draft.text_field("sqlstate", inner);
         }
     }
+}
+
+/// A name of the prefix; that of a connection which has not said who it is is none.
+fn known(name: &str) -> &str {
+    if name == "[unknown]" { "" } else { name.trim_matches(['[', ']', '(', ')', ':']) }
 }
 
 fn continuation(draft: &mut Draft<'_>, severity: &str, text: &str) {

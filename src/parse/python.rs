@@ -23,13 +23,18 @@ fn is_logger(text: &str) -> bool {
 
 /// `WARNING:root:disk low`, without a time.
 pub(super) fn default(draft: &mut Draft<'_>) -> Option<()> {
-    let (name, rest) = draft.head.split_once(':')?;
-    let level = level_name(name)?;
-    let (logger, message) = rest.split_once(':').filter(|(logger, _)| is_logger(logger))?;
+    let (level, logger, message) = basic(draft.head)?;
     draft.level = Some(level);
     draft.logger(logger);
     draft.message = Some(message);
     Some(())
+}
+
+fn basic(text: &str) -> Option<(Level, &str, &str)> {
+    let (name, rest) = text.split_once(':')?;
+    let level = level_name(name)?;
+    let (logger, message) = rest.split_once(':').filter(|(logger, _)| is_logger(logger))?;
+    Some((level, logger, message))
 }
 
 /// Airflow: `[2026-11-21T01:30:04.123+0000] {taskinstance.py:1937} ERROR - Task failed`
@@ -52,7 +57,17 @@ pub(super) fn timed(draft: &mut Draft<'_>) -> Option<()> {
     let lead = draft.lead?;
     let mut scan = Scan::new(&draft.head[lead.len..]);
     let has_comma = draft.head.as_bytes().get(19) == Some(&b',');
-    scan.some_spaces()?;
+    let is_glued = scan.literal(":").is_some();
+    if !is_glued {
+        scan.some_spaces()?;
+    }
+    // `time LEVEL:name:message`, and glued with colons all over.
+    if let Some((level, logger, message)) = basic(scan.rest) {
+        return found(draft, level, logger, message);
+    }
+    if is_glued {
+        return None;
+    }
     // `time - name - LEVEL - message`, and with the level first.
     if scan.literal("- ").is_some() {
         let first = scan.until(" - ")?;
@@ -165,7 +180,19 @@ pub(super) fn flask(draft: &mut Draft<'_>) -> Option<()> {
     let mut scan = Scan::new(draft.head);
     let stamp = scan.within("[", "]")?;
     let time = time::leading(stamp, draft.time_ns).filter(|time| time.len == stamp.len())?;
-    let level = level_name(scan.spaces().word()?)?;
+    let word = scan.spaces().word()?;
+    // locust's `host/LEVEL/name: message`.
+    let mut parts = word.splitn(3, '/').skip(1);
+    if let Some(level) = parts.next().and_then(level_name)
+        && let Some(logger) = parts.next().and_then(|name| name.strip_suffix(':'))
+    {
+        draft.log_time(Some(time));
+        draft.level = Some(level);
+        draft.logger(logger);
+        draft.message = Some(scan.spaces().rest);
+        return Some(());
+    }
+    let level = level_name(word)?;
     scan.spaces().literal("in ")?;
     let logger = scan.until(": ")?;
     draft.log_time(Some(time));

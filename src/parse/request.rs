@@ -41,7 +41,10 @@ pub(super) fn morgan(draft: &mut Draft<'_>) -> Option<()> {
         // `client user GET …`
         let mut scan = Scan::new(draft.head);
         client = scan.word()?;
-        user = scan.spaces().word()?;
+        // The user may be left out.
+        if split_method(scan.spaces().rest).is_none() {
+            user = scan.word()?;
+        }
         request = scan.spaces().rest;
     }
     let (method, rest) = split_method(request)?;
@@ -85,6 +88,11 @@ pub(super) fn morgan(draft: &mut Draft<'_>) -> Option<()> {
                 draft.http_duration(ms);
             }
             draft.bytes(bytes);
+        }
+        [ms, "ms"] => {
+            if let Some(ms) = duration::milliseconds(ms, MILLISECONDS) {
+                draft.http_duration(ms);
+            }
         }
         _ => {}
     }

@@ -125,6 +125,7 @@ pub(super) fn sidekiq(draft: &mut Draft<'_>) -> Option<()> {
         _ => return Some(()),
     };
     if !class.is_empty() {
+        draft.own("class", class);
         draft.operation(&operation::named(class), outcome, elapsed.filter(|_| outcome != Outcome::Started));
     }
     Some(())

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, Outcome, before_port, split_method};
 use super::duration::{self, SECONDS};
+use super::epoch;
 use super::level;
 use super::scan::Scan;
 use super::time;
@@ -142,6 +143,15 @@ pub(super) fn nginx_error(draft: &mut Draft<'_>) -> Option<()> {
         ahead.spaces();
         scan = ahead;
     }
+    // What php-fpm said may go over lines; the pairs stand at the end of the last one.
+    let is_quoted = scan.rest.starts_with("FastCGI sent in stderr: ") && !draft.rest.is_empty();
+    if let Some(whole) = draft.text.get(draft.head.len() - scan.rest.len()..).filter(|_| is_quoted && !draft.is_cut) {
+        let message = nginx_pairs(draft, whole);
+        draft.text_field("message", message);
+        draft.message = Some("");
+        draft.rest = "";
+        return Some(());
+    }
     draft.message = Some(nginx_pairs(draft, scan.rest));
     Some(())
 }
@@ -270,7 +280,7 @@ pub(super) fn redis(draft: &mut Draft<'_>) -> Option<()> {
     scan.spaces();
     if role == "signal-handler" {
         let seconds = scan.within("(", ")")?.parse().ok()?;
-        draft.log_time_ns(time::epoch_integer(seconds));
+        draft.log_time_ns(epoch::of_integer(seconds));
         draft.level = Some(Level::Warn);
     } else {
         let time = time::leading(scan.rest, draft.time_ns)?;

@@ -3,6 +3,8 @@
 
 use chrono::{DateTime, Datelike, NaiveDate};
 
+use super::epoch;
+
 /// A time at the beginning of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -78,37 +80,6 @@ pub(super) fn chromium(text: &str, near_ns: i64) -> Option<Stamp> {
     let (hour, minute, second) = (reader.fixed(2)?, reader.fixed(2)?, reader.fixed(2)?);
     let clock = clock_ns(hour, minute, second, reader.fraction());
     Some(reader.stamp(near_year(near_ns, month, day, clock)))
-}
-
-/// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by
-/// its size: each is between 2001 and 2065 where it is one.
-pub(super) fn epoch(value: f64) -> Option<i64> {
-    let range = 1e9..3e9;
-    let scale = [1e9, 1e6, 1e3, 1.0].into_iter().find(|scale| range.contains(&(value * scale / 1e9)))?;
-    // Beyond the exact range of floats, whole microseconds are what is left.
-    let micros = (value * (scale / 1e3)).round();
-    Some(micros as i64 * 1_000)
-}
-
-/// Seconds with decimals, as exactly as they are written.
-pub(super) fn epoch_text(text: &str) -> Option<i64> {
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.is_empty() {
-        return epoch_integer(text.parse().ok()?);
-    }
-    let seconds: i64 = seconds.parse().ok().filter(|seconds| (1_000_000_000..3_000_000_000).contains(seconds))?;
-    let is_fraction = fraction.len() <= 18 && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let ns =
-        fraction.bytes().chain(std::iter::repeat(b'0')).take(9).fold(0, |ns, byte| ns * 10 + i64::from(byte - b'0'));
-    is_fraction.then_some(seconds * SECOND_NS + ns)
-}
-
-/// The same for a whole number, exactly.
-pub(super) fn epoch_integer(value: i64) -> Option<i64> {
-    [SECOND_NS, 1_000_000, 1_000, 1].into_iter().find_map(|scale| {
-        let ns = value.checked_mul(scale)?;
-        (SECOND_NS * SECOND_NS..3 * SECOND_NS * SECOND_NS).contains(&ns).then_some(ns)
-    })
 }
 
 fn at(year: i64, month: i64, day: i64, clock_ns: i64, zone_minutes: i64) -> Option<i64> {
@@ -228,6 +199,17 @@ impl Reader<'_> {
         } else {
             0
         };
+        // winston's `HH:mm:ss:SSS`.
+        let rest = &self.bytes[self.at..];
+        let is_millis = rest.first() == Some(&b':')
+            && rest.len() >= 4
+            && rest[1..4].iter().all(u8::is_ascii_digit)
+            && rest.get(4).is_none_or(|byte| matches!(byte, b' ' | b']' | b'Z' | b'\t'));
+        if is_millis {
+            self.at += 1;
+            let millis = self.fixed(3)?;
+            return Some(clock_ns(hour, minute, second, millis * 1_000_000));
+        }
         Some(clock_ns(hour, minute, second, self.fraction()))
     }
 
@@ -348,11 +330,11 @@ impl Reader<'_> {
         }
         let has_decimals = self.at > whole + 1;
         let is_end = match self.peek() {
-            Some(b':') => true,
-            Some(b' ' | b']') => has_decimals,
+            Some(b':' | b']') => true,
+            Some(b' ') => has_decimals,
             _ => false,
         };
-        let ns = epoch_text(&self.text[..self.at]).filter(|_| is_end && self.at != whole + 1)?;
+        let ns = epoch::of_text(&self.text[..self.at]).filter(|_| is_end && self.at != whole + 1)?;
         Some(self.stamp(Some(ns)))
     }
 
@@ -425,6 +407,13 @@ impl Reader<'_> {
         let separator = self.skip_any(b" -")?;
         let month = self.month()?;
         self.skip(separator)?;
+        if separator == b'-' && self.digits() == 2 {
+            // As Python's documentation writes it: `21-Nov-26 17:17:55`.
+            let year = 2000 + self.fixed(2)?;
+            self.skip(b' ')?;
+            let clock = self.clock()?;
+            return Some(self.stamp(at(year, month, day, clock, 0)));
+        }
         if separator == b' ' && self.digits() == 2 {
             // Redis before version 3: without a year.
             let clock = self.clock()?;
@@ -573,9 +562,9 @@ mod tests {
         assert_eq!(text(klog("0806 14:55:55.980915  1 x", NEAR_NS).unwrap().ns), "2026-08-06T14:55:55.980915000Z");
         assert_eq!(text(chromium("0115/164125.919187:E", NEAR_NS).unwrap().ns), "2027-01-15T16:41:25.919187000Z");
         assert_eq!(text(chromium("0101/000000.000000:E", NEAR_NS).unwrap().ns), "2027-01-01T00:00:00.000000000Z");
-        assert_eq!(text(epoch_integer(1_795_225_700_420)), "2026-11-21T01:48:20.420000000Z");
-        assert_eq!(text(epoch(1_693_840_791.75)), "2023-09-04T15:19:51.750000000Z");
-        assert_eq!((epoch(12.5), epoch(f64::NAN), epoch_integer(30)), (None, None, None));
+        assert_eq!(text(epoch::of_integer(1_795_225_700_420)), "2026-11-21T01:48:20.420000000Z");
+        assert_eq!(text(epoch::of_number(1_693_840_791.75)), "2023-09-04T15:19:51.750000000Z");
+        assert_eq!((epoch::of_number(12.5), epoch::of_number(f64::NAN), epoch::of_integer(30)), (None, None, None));
     }
 
     proptest::proptest! {

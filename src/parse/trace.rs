@@ -23,6 +23,7 @@ pub(super) fn find(text: &str) -> Option<Trace<'_>> {
         return rust(text).or_else(|| single(text));
     }
     python(text)
+        .or_else(|| python_fatal(text))
         .or_else(|| rust(text))
         .or_else(|| go(text))
         .or_else(|| elixir(text))
@@ -82,15 +83,34 @@ fn behind_bars(line: &str) -> (&str, usize) {
     }
 }
 
+/// rich draws a box around it.
+fn is_box(line: &str) -> bool {
+    line.starts_with('╭') && line.contains("Traceback (most recent call last) ")
+}
+
+/// What the interpreter says of its own end.
+fn python_fatal(text: &str) -> Option<Trace<'_>> {
+    const KIND: &str = "Fatal Python error";
+    let line = first_line(text);
+    let message = line.strip_prefix(KIND)?.strip_prefix(": ")?;
+    Some(Trace { start: 0, kind: KIND, message, title: line, is_fatal: true })
+}
+
 fn python(text: &str) -> Option<Trace<'_>> {
-    let (start, _) = lines(text).find(|(_, line)| line.contains(TRACEBACK))?;
+    let (start, first) = lines(text).find(|(_, line)| line.contains(TRACEBACK) || is_box(line))?;
+    // Some indent the whole of it.
+    let margin = first.len() - first.trim_start_matches(' ').len();
+    let margin = if first[margin..].starts_with(TRACEBACK) { margin } else { 0 };
+    let behind_margin = |line: &'_ str| line.len().min(margin).min(line.len() - line.trim_start_matches(' ').len());
     // Type, title and message.
     let mut found: Option<(&str, &str, &str)> = None;
     // Depth of the bars of the traceback that is being read.
     let mut bars = None;
     for (at, line) in lines(text).skip_while(|(at, _)| *at < start) {
+        let skipped = behind_margin(line);
+        let (at, line) = (at + skipped, &line[skipped..]);
         let (inner, indent) = behind_bars(line);
-        if inner.contains(TRACEBACK) {
+        if inner.contains(TRACEBACK) || is_box(inner) {
             // A group's parts lie deeper; what ended it is the group itself.
             if bars.is_none_or(|depth| indent <= depth) {
                 bars = Some(indent);
@@ -102,6 +122,10 @@ fn python(text: &str) -> Option<Trace<'_>> {
             continue;
         }
         match &mut found {
+            // Where the logging call stands is no part of it.
+            Some(_) if indent == 0 && (line.starts_with("Stack (most recent call") || line == "Call stack:") => {
+                bars = Some(usize::MAX);
+            }
             // The message goes on until a blank line.
             Some((.., message)) if indent == 0 && !line.is_empty() => {
                 if !is_chain(line) {
@@ -195,7 +219,7 @@ fn frames(text: &str) -> Option<Trace<'_>> {
                 || inner.starts_with("from ")
                 || inner.starts_with("... ")
                 || inner.starts_with("---> "))
-            || line.starts_with('/') && line.ends_with('\'') && (line.contains(":in `") || line.contains(":in '"))
+            || is_ruby_frame(inner)
             || line.starts_with("#0 ")
             || line == "Stack trace:"
             || line == "[stacktrace]"
@@ -219,17 +243,29 @@ fn frames(text: &str) -> Option<Trace<'_>> {
     if let Some(behind) = line.strip_prefix("Exception in thread \"") {
         title = behind.split_once("\" ").map_or(title, |(_, title)| title);
     }
-    // PHP says in the message where it was thrown.
-    let message = match message.rsplit_once(" in /") {
-        Some((before, _)) if text.contains("\n#0 ") => before,
-        _ => message,
-    };
+    // PHP says in the message where it was thrown, and last what was thrown in the end.
+    let is_php = text.contains("\n#0 ");
+    let place_apart = |message: &'_ str| message.rfind(" in /").filter(|_| is_php).unwrap_or(message.len());
+    let next = lines(text).filter_map(|(_, line)| line.strip_prefix("Next ")).filter(|_| is_php).last();
+    let (kind, message) = next.and_then(titled_any).filter(|(kind, _)| is_exception(kind)).unwrap_or((kind, message));
+    let message = &message[..place_apart(message)];
     Some(Trace { start, kind, message, title, is_fatal: false })
+}
+
+/// ``/app/a.rb:3:in `f'``
+fn is_ruby_frame(line: &str) -> bool {
+    line.ends_with('\'') && !line.contains("': ") && (line.contains(":in `") || line.contains(":in '"))
 }
 
 /// The error that a line names at its beginning, behind what usually introduces one.
 fn named(line: &str) -> Option<(&str, &str)> {
     let mut rest = line.trim_start();
+    // Node prints an error that has no frames in brackets, its properties behind them.
+    if let Some(inner) = rest.strip_prefix('[') {
+        let inner = inner.trim_end().trim_end_matches('{').trim_end().strip_suffix(']')?;
+        let (name, message) = titled_any(inner)?;
+        return is_exception(name).then_some((name, message));
+    }
     for lead in [
         "⨯ ",
         "Uncaught ",
@@ -268,8 +304,16 @@ fn titled_any(text: &str) -> Option<(&str, &str)> {
 
 /// `Failed: Error: net down`, `app.rb:1:in 'x': message (RuntimeError)`
 fn within(line: &str) -> Option<(&str, &str)> {
-    if let Some((before, name)) =
-        line.strip_suffix(')').and_then(|line| line.rsplit_once(" (")).filter(|(_, name)| is_exception(name))
+    let is_ruby = line.contains(":in ");
+    // `Errno::EADDRINUSE` has no usual ending.
+    let is_class = |name: &str| {
+        name.starts_with(char::is_uppercase)
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_'))
+    };
+    if let Some((before, name)) = line
+        .strip_suffix(')')
+        .and_then(|line| line.rsplit_once(" ("))
+        .filter(|(_, name)| is_exception(name) || is_ruby && is_class(name))
     {
         let message = before.split_once(": ").map_or(before, |(_, message)| message);
         return Some((name, message));
@@ -291,7 +335,8 @@ fn single(line: &str) -> Option<Trace<'_>> {
     {
         return Some(Trace { start: line.len(), kind, message, title: line, is_fatal: true });
     }
-    let (kind, message) = named(line)?;
+    let ruby = || within(line).filter(|_| line.ends_with(')') && (line.contains(":in `") || line.contains(":in '")));
+    let (kind, message) = named(line).or_else(ruby)?;
     if kind.ends_with("Warning") || kind.ends_with("Exit") {
         return None;
     }

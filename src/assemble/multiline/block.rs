@@ -1,6 +1,7 @@
 //! What a record is in the middle of, and whether it goes on with the next line.
 
 use super::bytes::has;
+use super::json;
 use super::postgres::is_postgres_detail;
 use super::shape::{Look, Shape};
 use super::time::begins_time;
@@ -133,7 +134,7 @@ impl Block {
             }
             Shape::Header | Shape::Level | Shape::Detail => Self::Header,
             Shape::Jul => Self::Jul,
-            Shape::Json => return json(look.head, 0, false),
+            Shape::Json => return json::brackets(look.head, 0, false),
             Shape::Pem => Self::Pem,
             Shape::Traceback | Shape::PyFrame => Self::PyFrames,
             Shape::Chain => Self::PyChain,
@@ -177,7 +178,7 @@ impl Block {
         let shape = look.shape;
         match self {
             Self::User => return Join(self),
-            Self::Json { depth, is_flat, goes_on } => return next_in_json(look, depth, is_flat, goes_on),
+            Self::Json { depth, is_flat, goes_on } => return json::next(look, depth, is_flat, goes_on),
             Self::Pem => {
                 return match shape {
                     Shape::PemEnd => Last,
@@ -392,6 +393,7 @@ impl Block {
                 if is_qualified || context.is_not_good() { Join(Self::Exception) } else { Start }
             }
             Self::Header if look.shape == Shape::Exception && context.is_at_least(Severity::Bad) => Try,
+            Self::Exception if announces_traceback(context.text) && look.shape == Shape::Exception => Join(self),
             Self::Text | Self::Exception
                 if !context.is_after_blank && context.tried == 0 && context.ends_with(b':') =>
             {
@@ -485,51 +487,4 @@ fn repeats_tag(context: &Context<'_>, line: &[u8]) -> bool {
 
 fn is_row(text: &[u8]) -> bool {
     matches!(text.first(), Some(b'|' | b'+'))
-}
-
-/// JSON's brackets after this line; none where they balance.
-fn json(line: &[u8], depth: u32, is_flat: bool) -> Option<Block> {
-    let mut depth = depth;
-    let mut bytes = line.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            // A string ends on its line, whatever is in it.
-            b'"' => {
-                while let Some(byte) = bytes.next() {
-                    match byte {
-                        b'\\' => _ = bytes.next(),
-                        b'"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    let goes_on = matches!(line.last(), Some(b',' | b'[' | b'{' | b':'));
-    (depth > 0).then_some(Block::Json { depth, is_flat, goes_on })
-}
-
-fn next_in_json(look: &Look<'_>, depth: u32, is_flat: bool, goes_on: bool) -> Step {
-    if look.shape == Shape::Blank {
-        return Step::Join(Block::Json { depth, is_flat, goes_on });
-    }
-    if look.indent == 0 {
-        // A broken object must not swallow what follows: at the margin only JSON goes on.
-        let is_json =
-            matches!(look.head[0], b'"' | b'{' | b'}' | b'[' | b']' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' | b',');
-        let is_member = matches!(look.head[0], b'"' | b'}' | b']' | b',');
-        if !is_json || (!goes_on && !is_member) || (look.shape.is_header() && look.head[0] != b'{') {
-            return Step::Start;
-        }
-        if look.closes() && !is_flat && !look.opens() && look.last != b',' {
-            return Step::Last;
-        }
-    } else if look.shape == Shape::Complete {
-        return Step::Start;
-    }
-    let is_flat = is_flat || look.indent == 0;
-    json(look.head, depth, is_flat).map_or(Step::Last, Step::Join)
 }

@@ -219,6 +219,7 @@ fn at_margin(head: &[u8], last: u8, is_cut: bool) -> Shape {
         b'.' if starts(b"... ") => Shape::Frame,
         b'.' if starts(b"...additional frames elided") => Shape::GoFrame,
         b'-' if starts(b"--- End of") => Shape::Frame,
+        b'-' if starts(b"----- Native stack trace") => Shape::Mark,
         b'*' if starts(b"** (") => Shape::Elixir,
         b'>' if starts(b"> File \"") => Shape::PyFrame,
         b'>' if code(head[1..].trim_ascii_start()) => Shape::Code,

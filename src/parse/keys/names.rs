@@ -36,7 +36,7 @@ use Role::{
 };
 
 /// Names in lower case. Of several of one role in a line, the one that stands first here counts.
-const NAMES: [(&str, Role); 175] = [
+const NAMES: [(&str, Role); 187] = [
     ("level", Role::Level),
     ("severity", Role::Level),
     ("log.level", Role::Level),
@@ -50,10 +50,12 @@ const NAMES: [(&str, Role); 175] = [
     ("severitytext", Role::Level),
     ("priority", Role::Level),
     ("severitynumber", Role::Level),
+    ("record.level.name", Role::Level),
     ("at", Role::Level),
     ("msg", Message),
     ("message", Message),
     ("fields.message", Message),
+    ("record.message", Message),
     ("@m", Message),
     ("@mt", Message),
     ("event", Message),
@@ -63,6 +65,7 @@ const NAMES: [(&str, Role); 175] = [
     ("renderedmessage", Message),
     ("messagetemplate", Message),
     ("t.$date", Time),
+    ("record.time.timestamp", Time),
     ("@timestamp", Time),
     ("timestamp", Time),
     ("time", Time),
@@ -96,6 +99,8 @@ const NAMES: [(&str, Role); 175] = [
     ("module", Logger),
     ("c", Logger),
     ("syslog_identifier", Logger),
+    ("record.name", Logger),
+    ("context", Logger),
     ("trace_id", Trace),
     ("traceid", Trace),
     ("trace.id", Trace),
@@ -139,6 +144,7 @@ const NAMES: [(&str, Role); 175] = [
     ("verb", Method),
     ("span.method", Method),
     ("http.request.method", Method),
+    ("meta.req.method", Method),
     ("httprequest.requestmethod", Method),
     ("url", Target),
     ("uri", Target),
@@ -153,6 +159,8 @@ const NAMES: [(&str, Role); 175] = [
     ("http.target", Target),
     ("http.url", Target),
     ("http.path", Target),
+    ("meta.req.url", Target),
+    ("http.request.uri", Target),
     ("url.path", Target),
     ("url.original", Target),
     ("httprequest.requesturl", Target),
@@ -164,6 +172,8 @@ const NAMES: [(&str, Role); 175] = [
     ("statuscode", Status),
     ("res.statuscode", Status),
     ("res.status", Status),
+    ("meta.res.statuscode", Status),
+    ("http.response.status", Status),
     ("response.status", Status),
     ("response.statuscode", Status),
     ("response.status_code", Status),
@@ -182,6 +192,7 @@ const NAMES: [(&str, Role); 175] = [
     ("client_ip", Client),
     ("clientip", Client),
     ("req.remoteaddress", Client),
+    ("http.request.remoteaddr", Client),
     ("request.client_ip", Client),
     ("request.remote_ip", Client),
     ("clienthost", Client),
@@ -203,6 +214,7 @@ const NAMES: [(&str, Role); 175] = [
     ("downstreamcontentsize", Bytes),
     ("http.response.body.bytes", Bytes),
     ("http.response.bytes", Bytes),
+    ("http.response.written", Bytes),
     ("httprequest.responsesize", Bytes),
     ("content_length", Bytes),
     ("size", Bytes),
@@ -214,7 +226,7 @@ const NAMES: [(&str, Role); 175] = [
     ("requestprotocol", Protocol),
 ];
 
-const MORE: [(&str, Role); 49] = [
+const MORE: [(&str, Role); 51] = [
     ("err.type", ErrorType),
     ("err.name", ErrorType),
     ("err.code", ErrorType),
@@ -231,6 +243,7 @@ const MORE: [(&str, Role); 49] = [
     ("thrown.name", ErrorType),
     ("context.exception.class", ErrorType),
     ("exception.name", ErrorType),
+    ("record.exception.type", ErrorType),
     ("errortype", ErrorType),
     ("attributes.exception.type", ErrorType),
     ("err.message", ErrorMessage),
@@ -242,6 +255,7 @@ const MORE: [(&str, Role); 49] = [
     ("context.exception.message", ErrorMessage),
     ("err.msg", ErrorMessage),
     ("errormessage", ErrorMessage),
+    ("record.exception.value", ErrorMessage),
     ("attributes.exception.message", ErrorMessage),
     ("err.stack", Stack),
     ("error.stack", Stack),

@@ -252,6 +252,8 @@ impl Walk<'_> {
         let (word, rest) = whole.split_at(end);
         self.rest = rest;
         let before = std::mem::replace(&mut self.before, Before::Nothing);
+        // Logback's own: `|-WARN in a.b.C - text`.
+        let word = word.strip_prefix('-').filter(|_| before == Before::Pipe).unwrap_or(word);
         if !word.contains(char::is_alphanumeric) {
             self.before = match word {
                 "-" => Before::Dash,
@@ -275,9 +277,17 @@ impl Walk<'_> {
                 }
                 found
             }
-            None if may_be_header && is_upper(word) => of_header_name(word),
+            None if (may_be_header || before == Before::Pipe && self.sentence == 0) && is_upper(word) => {
+                of_header_name(word)
+            }
             None if self.is_enclosed(before) => of_name(word),
-            None if self.numbers > 0 && self.sentence == 0 && is_lettered_column(word, rest) => of_letter(word),
+            None if self.numbers > 0 && self.sentence == 0 && is_lettered_column(word, rest) => {
+                if word == "N" {
+                    Some(Level::Info)
+                } else {
+                    of_letter(word)
+                }
+            }
             None if self.numbers > 0 && self.sentence == 0 && rest.trim_start().starts_with(": ") => of_name(word),
             _ => None,
         };

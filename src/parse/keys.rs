@@ -397,6 +397,9 @@ fn error(draft: &mut Draft<'_>, found: &Found<'_>) {
         draft.text_field("message", message.unwrap_or_default());
     }
     draft.error(kind.unwrap_or_default(), message.unwrap_or_default(), stack.map(str::trim_end).unwrap_or_default());
+    if draft.level.is_none() && (trace.is_some() || raised.is_some()) {
+        (draft.level, draft.reason) = (Some(Level::Error), Some(Reason::Trace));
+    }
 }
 
 /// A duration without a request is how long something else took.

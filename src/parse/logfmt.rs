@@ -93,6 +93,7 @@ fn read(draft: &mut Draft<'_>, text: &str, value_of: impl Fn(&str) -> FieldValue
         let (word, after) = value.split_at(end);
         // structlog writes pairs as Python does.
         match word.strip_prefix('\'').and_then(|word| word.strip_suffix('\'')) {
+            Some(text) if text.contains('\\') => draft.fields.set(key, FieldValue::Text(&unescaped(text))),
             Some(text) => draft.fields.set(key, FieldValue::Text(text)),
             None => draft.fields.set(key, value_of(word)),
         }
@@ -113,7 +114,12 @@ fn value_end(value: &str) -> usize {
         end + unit.map_or(0, str::len)
     };
     let close = match value.as_bytes().first() {
-        Some(b'\'') => '\'',
+        // Where it is never closed, it is all the rest.
+        Some(b'\'') => {
+            let end = single_quoted(&value[1..]).map_or(value.len(), |end| end + 2);
+            let is_end = value[end..].chars().next().is_none_or(char::is_whitespace);
+            return if is_end { end } else { space() };
+        }
         Some(b'[') => ']',
         Some(b'{') => '}',
         _ => return space(),
@@ -121,11 +127,19 @@ fn value_end(value: &str) -> usize {
     // Bounded, else a line of openings alone would be read once for each.
     let near = &value[1..value.floor_char_boundary(4096)];
     let end = near.find(close).map(|at| at + 2);
-    if close == '\'' && end.is_none() {
-        // Never closed.
-        return value.len();
-    }
     end.filter(|end| value[*end..].chars().next().is_none_or(char::is_whitespace)).unwrap_or_else(space)
+}
+
+/// Where the quote stands that ends a text of Python's.
+fn single_quoted(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr2(b'\'', b'\\', text.as_bytes().get(from..)?)?;
+        if text.as_bytes()[at] == b'\'' {
+            return Some(at);
+        }
+        from = at + 2;
+    }
 }
 
 /// The value that a bare word is.
@@ -160,7 +174,7 @@ fn unescaped(text: &str) -> String {
                 Some('n') => plain.push('\n'),
                 Some('t') => plain.push('\t'),
                 Some('r') => plain.push('\r'),
-                Some(other @ ('"' | '\\' | '/')) => plain.push(other),
+                Some(other @ ('"' | '\'' | '\\' | '/')) => plain.push(other),
                 Some(other) => plain.extend(['\\', other]),
                 None => plain.push('\\'),
             },

@@ -85,12 +85,13 @@ pub(super) fn named(name: &str) -> std::borrow::Cow<'_, str> {
 
 /// At most five words without digits; else it is no name.
 pub(super) fn short_name(text: &str) -> &str {
-    let text = text.trim_matches([' ', ':', ',', '.', '-', '!', '…', '"', '\'', '✓', '✔', '○', '●', '»', '*', '>']);
+    let text = text
+        .trim_matches([' ', ':', ',', '.', '-', '!', '…', '"', '\'', '✓', '✔', '✗', '✘', '✖', '○', '●', '»', '*', '>']);
     let words = text.split(' ').count();
     let is_name = text.contains(char::is_alphabetic)
         && words <= 5
         && text.len() <= 64
-        && !text.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'=' | b'{' | b'"'));
+        && !text.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'=' | b'{' | b'"' | b'[' | b'|'));
     if is_name { text } else { "" }
 }
 

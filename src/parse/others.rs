@@ -98,10 +98,18 @@ pub(super) fn signale(draft: &mut Draft<'_>) -> Option<()> {
     // Brackets, a sign and a label stand before what it says.
     const MAX_HEADER_BYTES: usize = 160;
     let near = &draft.head[..draft.head.floor_char_boundary(MAX_HEADER_BYTES)];
-    let at = near.find("› ")?;
-    let mut scan = Scan::new(draft.head.get(at + "› ".len()..)?);
+    // Without a name, the sign comes first.
+    let (at, behind) = match near.find("› ") {
+        Some(at) => (at, at + "› ".len()),
+        None if near.starts_with(|c: char| !c.is_ascii()) => (0, 0),
+        None => return None,
+    };
+    let mut scan = Scan::new(draft.head.get(behind..)?);
     let sign = scan.spaces().word().filter(|sign| !sign.is_ascii())?;
-    let label = scan.spaces().word()?;
+    // Two spaces each, and the label is padded.
+    scan.literal("  ").filter(|()| !scan.rest.starts_with(' '))?;
+    let label = scan.word()?;
+    scan.literal("  ")?;
     let level = match label {
         "error" | "fatal" | "warning" | "debug" => level::of_name(label)?,
         "awaiting" | "complete" | "favorite" | "info" | "log" | "note" | "pause" | "pending" | "star" | "start"

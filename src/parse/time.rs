@@ -347,7 +347,7 @@ impl Reader<'_> {
         self.skip(separator)?;
         let day = self.fixed(2)?;
         // RocksDB and Ceph write a dash between them.
-        self.skip_any(if separator == b'/' { b"T _-" } else { b"T _" })?;
+        self.skip_any(if separator == b'/' { b"T _-" } else { b"T _:" })?;
         // MySQL pads the hour with a space.
         let clock = self.clock()?;
         let zone = self.zone();

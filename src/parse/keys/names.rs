@@ -36,7 +36,7 @@ use Role::{
 };
 
 /// Names in lower case. Of several of one role in a line, the one that stands first here counts.
-const NAMES: [(&str, Role); 187] = [
+const NAMES: [(&str, Role); 189] = [
     ("level", Role::Level),
     ("severity", Role::Level),
     ("log.level", Role::Level),
@@ -51,11 +51,13 @@ const NAMES: [(&str, Role); 187] = [
     ("priority", Role::Level),
     ("severitynumber", Role::Level),
     ("record.level.name", Role::Level),
+    ("@fields.level", Role::Level),
     ("at", Role::Level),
     ("msg", Message),
     ("message", Message),
     ("fields.message", Message),
     ("record.message", Message),
+    ("@message", Message),
     ("@m", Message),
     ("@mt", Message),
     ("event", Message),

@@ -355,7 +355,7 @@ fn without_separator(scan: &mut Scan<'_>, key: Key, is_flag: bool) -> Option<usi
         at += quote.len();
     } else if is_flag && scan.byte(at) != b'-' {
         let end = scan.word_end(at);
-        return structural(scan, key, at, end);
+        return if is_prose(&scan.bytes[at..end]) { None } else { structural(scan, key, at, end) };
     }
     if key.bare_pass || after_unexpected(scan, key.start) {
         return None;
@@ -366,6 +366,15 @@ fn without_separator(scan: &mut Scan<'_>, key: Key, is_flag: bool) -> Option<usi
         shape = if key.kind == "password" { Shape::Password } else { Shape::Colon };
     }
     shaped(scan, key, at, shape)
+}
+
+/// Whether a sentence goes on behind a flag that it names: `neither --secret nor --token is set`.
+fn is_prose(word: &[u8]) -> bool {
+    const WORDS: [&str; 20] = [
+        "and", "or", "nor", "not", "is", "are", "was", "to", "for", "with", "from", "in", "the", "must", "should",
+        "can", "cannot", "option", "flag", "instead",
+    ];
+    WORDS.iter().any(|known| word == known.as_bytes())
 }
 
 /// Masks the value whose quote is at `at`.

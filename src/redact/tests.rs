@@ -101,6 +101,7 @@ fn key_look_alikes() {
         "password: authentication failed",
         "password: x y",
         "password: changed",
+        "Neither --rpc-secret nor --rpc-passwd is set",
         "password: 12 characters or more",
         "Key (email)=(a@example.com) already exists.",
         "check_token(token)=(null)",

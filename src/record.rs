@@ -5,6 +5,7 @@
 
 mod fields;
 mod import;
+mod names;
 mod shown;
 
 use std::fmt;
@@ -13,12 +14,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use fields::{
-    COMPUTED_NAMES, FieldValue, Fields, FieldsBuilder, FieldsOf, KNOWN_NAMES, MAX_FIELDS, MAX_NAME_BYTES, Mark, Origin,
-    place_in,
-};
+pub use fields::{FieldValue, Fields, FieldsBuilder, FieldsOf, MAX_FIELDS, MAX_NAME_BYTES, Mark, Origin, place_in};
 
 pub use import::Import;
+pub use names::{COMPUTED_NAMES, KNOWN_NAMES};
 pub use shown::Shown;
 
 /// A container's full id, 64 hexadecimal digits as the engine prints it.

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::names::KNOWN_NAMES;
+
 /// The value of a structured field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FieldValue<'a> {
@@ -138,7 +140,7 @@ impl Fields {
 
     /// Adds a field that a stage after the parser found; its name is one of [`KNOWN_NAMES`].
     pub fn add(&mut self, name: &'static str, text: &str) {
-        let mut builder = FieldsBuilder { raw: "", fields: std::mem::take(self) };
+        let mut builder = FieldsBuilder { raw: "", fields: std::mem::take(self), shapes: u64::MAX };
         builder.push(name, FieldValue::Text(text));
         *self = builder.finish();
     }
@@ -242,80 +244,6 @@ pub struct Origin {
     pub place: Option<usize>,
 }
 
-/// The names that parsers give, whatever the line calls it.
-pub const KNOWN_NAMES: [&str; 65] = [
-    // What every record can have.
-    "message",
-    "logger",
-    "log_time",
-    "trace_id",
-    "span_id",
-    "request_id",
-    "http.method",
-    "http.path",
-    "http.query",
-    "http.status",
-    "http.duration_ms",
-    "http.client",
-    "http.bytes",
-    "operation.name",
-    "operation.outcome",
-    "operation.duration_ms",
-    "error.type",
-    "error.message",
-    "error.stack",
-    "signature",
-    // Of single formats.
-    "app",
-    "backend",
-    "caller",
-    "client",
-    "code",
-    "connection",
-    "context",
-    "db",
-    "detail",
-    "erlang_pid",
-    "event_id",
-    "facility",
-    "frontend",
-    "function",
-    "hint",
-    "host",
-    "line_number",
-    "lock_time",
-    "module",
-    "msgid",
-    "myid",
-    "pid",
-    "process",
-    "protocol",
-    "query_time",
-    "referrer",
-    "role",
-    "router",
-    "rows_examined",
-    "rows_sent",
-    "server",
-    "span",
-    "sqlstate",
-    "statement",
-    "task_id",
-    "termination_state",
-    "thread",
-    "tid",
-    "upstream",
-    "upstream_addr",
-    "upstream_response_time",
-    "upstream_status",
-    "user",
-    "user_agent",
-    "x_forwarded_for",
-];
-
-/// Of [`KNOWN_NAMES`], those whose values are computed and stand in no line.
-pub const COMPUTED_NAMES: [&str; 3] = ["log_time", "http.duration_ms", "operation.duration_ms"];
-
 impl<'a, N: AsRef<str>> FromIterator<(N, FieldValue<'a>)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, FieldValue<'a>)>>(fields: I) -> Self {
         let mut builder = FieldsBuilder::new("");
@@ -344,6 +272,13 @@ pub const MAX_FIELDS: usize = 256;
 /// one huge key over many small ones would grow by the number of its fields.
 pub const MAX_NAME_BYTES: usize = 512;
 
+/// One bit of 64, by a name's length and ends.
+fn shape_of(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let ends = usize::from(bytes.first().copied().unwrap_or(0)) * 5 + usize::from(bytes.last().copied().unwrap_or(0));
+    1 << ((bytes.len() * 17 + ends) % 64)
+}
+
 /// How much a [`FieldsBuilder`] had.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mark {
@@ -368,12 +303,14 @@ pub struct Mark {
 pub struct FieldsBuilder<'a> {
     raw: &'a str,
     fields: Fields,
+    /// A bit for each shape of the line's own names so far: a new one is most often a new shape.
+    shapes: u64,
 }
 
 impl<'a> FieldsBuilder<'a> {
     /// For the fields of this line.
     pub fn new(raw: &'a str) -> Self {
-        Self { raw, fields: Fields::default() }
+        Self { raw, fields: Fields::default(), shapes: 0 }
     }
 
     /// The line.
@@ -396,10 +333,14 @@ impl<'a> FieldsBuilder<'a> {
 
     /// Sets a field that the line itself names; of two of one name, the last one counts.
     pub fn set(&mut self, name: &str, value: FieldValue<'_>) {
-        let place = {
+        let shape = shape_of(name);
+        let place = if self.shapes & shape == 0 {
+            None
+        } else {
             let of = self.fields.of(self.raw);
             self.fields.entries.iter().position(|(own, _)| matches!(own, Name::Own(_)) && of.is_named(*own, name))
         };
+        self.shapes |= shape;
         if place.is_none() && (self.fields.entries.len() >= MAX_FIELDS || name.len() > MAX_NAME_BYTES) {
             self.fields.left_out += 1;
             return;
@@ -428,6 +369,7 @@ impl<'a> FieldsBuilder<'a> {
     /// Goes on with these fields of the same line.
     pub fn put(&mut self, fields: Fields) {
         self.fields = fields;
+        self.shapes = u64::MAX;
     }
 
     /// A place to come [`back_to`](Self::back_to).

@@ -197,7 +197,7 @@ fn quoted_request(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     let (before, rest) = message.split_once('"')?;
     let (request, behind) = quoted(rest)?;
     let (_, target) = split_method(request)?;
-    target.rsplit_once(' ').filter(|(_, protocol)| is_protocol(protocol))?;
+    target.rsplit_once(' ').filter(|(target, protocol)| is_target(target) && is_protocol(protocol))?;
     let mut scan = Scan::new(behind);
     scan.some_spaces()?;
     let status = status_of(scan.word()?)?;
@@ -212,6 +212,10 @@ fn quoted_request(draft: &mut Draft<'_>, message: &str) -> Option<()> {
         draft.bytes(bytes);
     }
     Some(())
+}
+
+fn is_target(text: &str) -> bool {
+    text.starts_with(['/', '*']) || text.contains("://")
 }
 
 /// `HTTP/1.1`; hypercorn leaves the name out.
@@ -257,7 +261,7 @@ fn gitea(draft: &mut Draft<'_>, message: &str) -> Option<()> {
 fn tornado(draft: &mut Draft<'_>, message: &str) -> Option<()> {
     let status = status_of(message.get(..3)?)?;
     let (method, rest) = split_method(message.get(3..)?.strip_prefix(' ')?)?;
-    let (target, rest) = rest.split_once(" (")?;
+    let (target, rest) = rest.split_once(" (").filter(|(target, _)| is_target(target))?;
     let (client, rest) = rest.split_once(") ")?;
     let (ms, _) = duration::leading(rest)?;
     draft.request(method, target);
@@ -353,7 +357,7 @@ fn fraction_ms(text: &str) -> Option<f64> {
     text.contains('.').then(|| duration::milliseconds(text, SECONDS))?
 }
 
-fn looks_like_addresses(text: &str) -> bool {
+pub(super) fn looks_like_addresses(text: &str) -> bool {
     let first = text.split(',').next().unwrap_or_default();
     first.len() >= 3
         && first.contains(['.', ':'])

@@ -16,7 +16,7 @@ use crate::record::Level;
 /// A line that begins with a level in no arrangement that has a reader of its own.
 pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     let head = draft.head;
-    let (level, at) = found(head)?;
+    let (level, at, names) = found(head)?;
     let mut stamp = speaker::stamp(draft);
     let said = &head[..at];
     // `error: 0` and `WARNING: 0 errors` are counts.
@@ -48,9 +48,20 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
     }
     rest = speaker::find(draft, said, &head[at..], rest, stamp.is_some());
     draft.message = Some(rest);
+    if names > 0 && !draft.has("logger") {
+        match speaker::before_level(said, names) {
+            Some(name) if name.contains("Thread") => draft.text_field("thread", name),
+            Some(name) => draft.logger(name),
+            // Words that name nobody belong to what it says.
+            None if speaker::words(said).next().is_some() => {
+                draft.message = Some(draft.behind_time().unwrap_or(head).trim_start());
+            }
+            None => {}
+        }
+    }
     // rich puts the place at the line's end.
     if let Some((message, place)) =
-        rest.rsplit_once("  ").filter(|(_, place)| draft.rest.is_empty() && speaker::is_place(place))
+        rest.rsplit_once("  ").filter(|(_, place)| draft.rest.is_empty() && speaker::is_source(place))
     {
         draft.text_field("caller", place);
         draft.message = Some(message.trim_end());
@@ -62,7 +73,7 @@ pub(super) fn leveled(draft: &mut Draft<'_>) -> Option<()> {
 /// what it says.
 pub(super) fn said(draft: &mut Draft<'_>) -> Option<()> {
     let head = draft.head;
-    let (level, at) = found(head)?;
+    let (level, at, _) = found(head)?;
     let stamp = speaker::stamp(draft);
     let said = &head[..at];
     if !is_said(said, stamp.is_some()) {
@@ -123,14 +134,22 @@ pub(super) fn failure(line: &str) -> Option<Level> {
     crashed.then_some(Level::Error)
 }
 
-/// The level by the line's preamble, and where the words that say it end; none where none stands
-/// there.
-fn found(line: &str) -> Option<(Level, usize)> {
+/// The level by the line's preamble, where the words that say it end, and how many words that are no
+/// preamble's stand before it; none where none stands there.
+fn found(line: &str) -> Option<(Level, usize, usize)> {
     if let Some(level) = lettered(line) {
-        return Some((level, line.find(' ').unwrap_or(line.len())));
+        return Some((level, line.find(' ').unwrap_or(line.len()), 0));
     }
-    let mut walk =
-        Walk { rest: line, before: Before::Nothing, words: 0, sentence: 0, preamble: 0, numbers: 0, is_named: false };
+    let mut walk = Walk {
+        rest: line,
+        before: Before::Nothing,
+        words: 0,
+        sentence: 0,
+        preamble: 0,
+        numbers: 0,
+        is_named: false,
+        is_glued: false,
+    };
     // More would be a sentence; a preamble has never been seen so long.
     while walk.words < 16 && walk.sentence < 4 {
         let before = walk.rest.trim_start();
@@ -139,8 +158,9 @@ fn found(line: &str) -> Option<(Level, usize)> {
             Step::Found(level) => {
                 let found = &before[..before.len() - walk.rest.len()];
                 let end = line.len() - walk.rest.len();
-                return Some((walk.unless_contradicted(level, found), end))
-                    .filter(|(level, _)| *level != Level::Unknown);
+                let names = walk.sentence;
+                return Some((walk.unless_contradicted(level, found), end, names))
+                    .filter(|(level, ..)| *level != Level::Unknown);
             }
             Step::End => break,
         }
@@ -204,11 +224,14 @@ struct Walk<'a> {
     numbers: usize,
     /// The last word of the sentence looks like a name, and not like language.
     is_named: bool,
+    /// No space stands before the next word.
+    is_glued: bool,
 }
 
 impl Walk<'_> {
     fn step(&mut self) -> Step {
         let spaces = self.rest.len() - self.rest.trim_start().len();
+        self.is_glued = spaces == 0;
         if self.rest[..spaces].contains('\t') {
             self.before = Before::Tab;
         }
@@ -233,9 +256,10 @@ impl Walk<'_> {
     /// What stands in brackets; one word of a sentence, such as a program's name, can precede it.
     fn group(&mut self, close: char, level: impl FnOnce(&str) -> Option<Level>) -> Step {
         let Some((content, rest)) = self.rest[1..].split_once(close) else { return Step::End };
+        let is_glued = self.is_glued && close == ']';
         self.rest = rest;
         // `nsd[632]: error: …`, unbound's `unbound[296:0] error: …`
-        self.before = if self.sentence == 1 && close == ']' { Before::Colon } else { Before::Nothing };
+        self.before = if self.sentence == 1 && is_glued { Before::Colon } else { Before::Nothing };
         if content.starts_with(|c: char| c.is_ascii_digit()) && self.sentence == 0 {
             self.preamble += 2;
             self.numbers += 2;
@@ -263,7 +287,11 @@ impl Walk<'_> {
             return Step::On;
         }
         // Behind a time, or behind who speaks where a time stands before that.
-        let is_behind_header = is_upper(word.trim_end_matches(':'))
+        // Other names of levels are words, too: `GitHub ALERT received`.
+        let is_usual = ["DEBUG", "INFO", "WARN", "WARNI", "WARNING", "ERROR", "CRITI", "CRITICAL", "TRACE"]
+            .contains(&word.split(':').next().unwrap_or_default());
+        let is_behind_header = is_usual
+            && !rest.trim().is_empty()
             && (self.sentence == 1 && self.numbers >= 2 || self.is_named && self.preamble >= 2 && self.sentence <= 2);
         let may_be_header = self.sentence == 0 || before == Before::Colon || is_behind_header;
         // `Handshake failure: error:0A000126` is a sentence, and `Caused by: java.io.IOException` is an error.
@@ -288,7 +316,7 @@ impl Walk<'_> {
                     of_letter(word)
                 }
             }
-            None if self.numbers > 0 && self.sentence == 0 && rest.trim_start().starts_with(": ") => of_name(word),
+            None if self.numbers > 1 && self.sentence == 0 && rest.trim_start().starts_with(": ") => of_name(word),
             _ => None,
         };
         if let Some(level) = found {
@@ -386,7 +414,7 @@ fn is_upper(word: &str) -> bool {
 
 /// Whether the word can stand before a level without being a sentence's: numbers and times, names
 /// of days, months and zones.
-fn is_preamble(word: &str, words: usize) -> bool {
+pub(super) fn is_preamble(word: &str, words: usize) -> bool {
     const NAMES: [&str; 19] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue", "Wed", "Thu",
         "Fri", "Sat", "Sun",
@@ -403,7 +431,7 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, expected: Level) {
-        let found = failure(line).or_else(|| found(line).map(|(level, _)| level));
+        let found = failure(line).or_else(|| found(line).map(|(level, ..)| level));
         assert_eq!(found.unwrap_or_default(), expected, "{line:?}");
     }
 

@@ -76,7 +76,7 @@ impl<'a> Found<'a> {
             Some((Role::Level, rank)) => self.level_of(rank, value),
             Some((role, rank)) => {
                 let best = &mut self.best[role as usize];
-                if best.is_none_or(|(other, ..)| rank < other) && is_fit(role, value) {
+                if best.is_none_or(|(other, ..)| rank < other) && is_fit(role, name, value) {
                     *best = Some((rank, name, value));
                     if role == Status {
                         self.status_name = name;
@@ -185,7 +185,7 @@ pub(super) fn is_level(name: &str) -> bool {
 }
 
 /// Whether the value can play the role: a `name` that is a number names no logger.
-fn is_fit(role: Role, value: FieldValue<'_>) -> bool {
+fn is_fit(role: Role, name: &str, value: FieldValue<'_>) -> bool {
     match role {
         Status => value.as_i64().is_some_and(|status| (0..1000).contains(&status)),
         Bytes => value.as_i64().is_some(),
@@ -194,7 +194,11 @@ fn is_fit(role: Role, value: FieldValue<'_>) -> bool {
         Client => value.as_str().is_some_and(looks_like_address),
         Time => !matches!(value, FieldValue::Bool(_)),
         // An address is what is spoken to.
-        Logger => value.as_str().is_some_and(|text| !text.is_empty() && !text.contains("://")),
+        Logger => value.as_str().is_some_and(|text| {
+            // Nest's is a class; others' is a sentence or an object.
+            let is_class = |text: &str| text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            !text.is_empty() && !text.contains("://") && (name != "context" || is_class(text))
+        }),
         Role::Level => true,
         _ => value.as_str().is_some_and(|text| !text.is_empty()),
     }
@@ -233,7 +237,7 @@ fn standard(draft: &mut Draft<'_>, found: &Found<'_>) {
     }
     if found.known_logger.is_none()
         && let Some(logger) = found.text(Logger)
-        && !(found.has_caller && found.has(Logger, "name"))
+        && !(found.has_caller && found.number.is_none() && found.has(Logger, "name"))
     {
         draft.logger(logger);
     }

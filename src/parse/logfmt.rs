@@ -93,7 +93,9 @@ fn read(draft: &mut Draft<'_>, text: &str, value_of: impl Fn(&str) -> FieldValue
         let (word, after) = value.split_at(end);
         // structlog writes pairs as Python does.
         match word.strip_prefix('\'').and_then(|word| word.strip_suffix('\'')) {
-            Some(text) if text.contains('\\') => draft.fields.set(key, FieldValue::Text(&unescaped(text))),
+            Some(text) if text.contains("\\'") || text.starts_with("Traceback") => {
+                draft.fields.set(key, FieldValue::Text(&unescaped(text)))
+            }
             Some(text) => draft.fields.set(key, FieldValue::Text(text)),
             None => draft.fields.set(key, value_of(word)),
         }
@@ -137,6 +139,12 @@ fn single_quoted(text: &str) -> Option<usize> {
         let at = from + memchr::memchr2(b'\'', b'\\', text.as_bytes().get(from..)?)?;
         if text.as_bytes()[at] == b'\'' {
             return Some(at);
+        }
+        // A path of Windows may end with a backslash.
+        let behind = text.get(at + 2..).unwrap_or_default();
+        let is_end = behind.is_empty() || behind.strip_prefix(' ').is_some_and(begins_with_pair);
+        if text.as_bytes().get(at + 1) == Some(&b'\'') && is_end {
+            return Some(at + 1);
         }
         from = at + 2;
     }

@@ -342,10 +342,12 @@ fn old_style<'a>(draft: &mut Draft<'a>, mut scan: Scan<'a>) {
         draft.message = Some(rest);
     }
     // A server that logs its requests there; both give up before they find anything.
+    let said = draft.level;
     if let Some(text) = draft.message {
         let _ = request::haproxy_in(draft, text).or_else(|| access::common_in(draft, text));
         // The line is the syslog's, whoever wrote what is in it.
         draft.format = None;
+        draft.level = draft.level.max(said);
     }
 }
 

@@ -214,14 +214,18 @@ pub(super) fn structlog(draft: &mut Draft<'_>) -> Option<()> {
     let is_fluentd = scan.literal(": ").is_some();
     scan.spaces();
     if is_fluentd {
+        // It always says its zone.
+        let stamp = &draft.head[..draft.lead?.len];
+        stamp.rsplit_once(' ').filter(|(_, zone)| zone.len() == 5 && zone.starts_with(['+', '-']))?;
         let mut ahead = scan;
         // Its worker.
         if ahead.literal("#").is_some() && ahead.digits().is_some() {
             scan = *ahead.spaces();
         }
-        if let Some(plugin) = scan.within("[", "]") {
+        let mut ahead = scan;
+        if let Some(plugin) = ahead.within("[", "] ").filter(|plugin| is_logger(plugin)) {
             draft.logger(plugin);
-            scan.spaces();
+            scan = *ahead.spaces();
         }
         draft.format = Some("fluentd");
     }

@@ -1,5 +1,6 @@
 //! Access lines of other shapes: uvicorn, morgan, Next.js, Gin and HAProxy.
 
+use super::access::looks_like_addresses;
 use super::draft::{Draft, before_port, is_method, split_method, status_of};
 use super::duration::{self, MILLISECONDS};
 use super::scan::Scan;
@@ -44,6 +45,8 @@ pub(super) fn morgan(draft: &mut Draft<'_>) -> Option<()> {
         // The user may be left out.
         if split_method(scan.spaces().rest).is_none() {
             user = scan.word()?;
+        } else if !looks_like_addresses(client) {
+            return None;
         }
         request = scan.spaces().rest;
     }

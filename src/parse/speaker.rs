@@ -1,7 +1,10 @@
 //! Who speaks in a plain line: the logger, thread, process and place that stand around its level.
 
 use super::draft::Draft;
+use super::head::is_preamble;
+use super::level::of_name;
 use super::time::{self, Stamp};
+use super::trace::is_exception;
 
 /// The time of a plain line, where it begins with one, perhaps behind a tag or who speaks: `[time]`,
 /// NATS' `[7] time`, tornado's `[I time web:1]`, sanic's `Main  time`.
@@ -36,14 +39,16 @@ pub(super) fn find<'a>(draft: &mut Draft<'_>, said: &str, behind: &'a str, rest:
         draft.logger(name);
         return message.trim_start();
     }
-    let is_bracketed = said.ends_with(']') || behind.starts_with(']');
-    let is_adjoining = has_time && behind.trim_start_matches(']').starts_with('[');
-    let message = behind_level(draft, rest, is_adjoining, is_bracketed && has_time);
-    if message.len() == rest.len()
-        && let Some(name) = before_level(said)
-    {
-        draft.logger(name);
-    } else if message.len() < rest.len()
+    let around = Around {
+        has_time,
+        is_adjoining: has_time && behind.trim_start_matches(']').starts_with('['),
+        // log4js' `[time] [INFO] name - `.
+        is_log4js: has_time && said.starts_with('[') && (said.ends_with(']') || behind.starts_with(']')),
+        is_piped: behind.trim_start().starts_with('|'),
+        is_bracketed: said.starts_with('['),
+    };
+    let message = behind_level(draft, rest, around);
+    if message.len() < rest.len()
         && let Some(thread) = said.strip_prefix('[').and_then(|said| said.split_once("] ")).map(|(thread, _)| thread)
     {
         // slf4j's simple logger: `[main] INFO a.b.C - text`.
@@ -52,15 +57,31 @@ pub(super) fn find<'a>(draft: &mut Draft<'_>, said: &str, behind: &'a str, rest:
     message
 }
 
-/// `app.db[7]` of `vm app.db[7] ERROR`.
-fn before_level(said: &str) -> Option<&str> {
-    said.split([' ', '\t']).map(|word| word.split('[').next().unwrap_or_default()).find(|word| is_dotted(word))
+/// How the level stands in its line.
+#[derive(Clone, Copy)]
+struct Around {
+    has_time: bool,
+    is_adjoining: bool,
+    is_log4js: bool,
+    is_piped: bool,
+    is_bracketed: bool,
+}
+
+/// `app.db` of `vm app.db[7] ERROR`: of several words the one that looks like a logger.
+pub(super) fn before_level(said: &str, names: usize) -> Option<&str> {
+    words(said).find(|word| is_dotted(word)).or_else(|| words(said).next().filter(|_| names == 1))
+}
+
+/// Names before a level, which are no level, day, month or zone.
+pub(super) fn words(said: &str) -> impl Iterator<Item = &str> {
+    let words = said.split([' ', '\t']).map(|word| word.split(['[', ':']).next().unwrap_or_default());
+    words.filter(|word| is_name(word) && of_name(word).is_none() && !is_preamble(word, 2))
 }
 
 /// alembic's `[a.b] `, Envoy's `[main] [source/server.cc:412] `, Home Assistant's `(MainThread) [a.b] ` and
 /// Quarkus' `[a.b] (main) `, log4js' `name - `, slf4j's `a.b.C - `, pino-pretty's `(name/7): `. What stands
 /// in brackets right behind the level's is a name, too.
-fn behind_level<'a>(draft: &mut Draft<'_>, rest: &'a str, is_adjoining: bool, is_bracketed: bool) -> &'a str {
+fn behind_level<'a>(draft: &mut Draft<'_>, rest: &'a str, around: Around) -> &'a str {
     let group = |text: &'a str, open: char, close: &str| text.strip_prefix(open)?.split_once(close);
     let thread = |text| group(text, '(', ") ").filter(|(name, _)| !name.is_empty() && !name.contains(": "));
     if let Some((thread, behind)) = thread(rest)
@@ -72,7 +93,7 @@ fn behind_level<'a>(draft: &mut Draft<'_>, rest: &'a str, is_adjoining: bool, is
     }
     if let Some((who, message)) = group(rest, '(', "): ") {
         let (name, pid) = who.rsplit_once('/').unwrap_or(("", who));
-        if is_pid(pid) {
+        if is_pid(pid) && (around.has_time || is_name(name)) {
             draft.number("pid", pid);
             draft.logger(name);
             return message;
@@ -81,16 +102,15 @@ fn behind_level<'a>(draft: &mut Draft<'_>, rest: &'a str, is_adjoining: bool, is
     // `[app.db:35] `, deluge's `[twisted       :147 ] `
     if let Some((place, message)) = group(rest, '[', "] ")
         && let Some((name, line)) = place.split_once(':').map(|(name, line)| (name.trim_end(), line.trim_end()))
-        && is_name(name)
         && is_pid(line)
-        && !is_place(place)
+        && (is_logger(name) || place.contains("  ") && is_name(name))
     {
         draft.logger(name);
         draft.number("line_number", line);
         return message;
     }
     // `app.db:work:35 | `
-    if let Some((place, message)) = rest.split_once(" | ")
+    if let Some((place, message)) = rest.split_once(" | ").filter(|_| around.has_time && around.is_piped)
         && let Some((name, function, line)) = split_place(place)
     {
         draft.logger(name);
@@ -99,16 +119,19 @@ fn behind_level<'a>(draft: &mut Draft<'_>, rest: &'a str, is_adjoining: bool, is
         return message;
     }
     let (word, behind) = rest.split_once(' ').unwrap_or((rest, ""));
-    if let Some(message) = behind.strip_prefix("- ").filter(|_| is_dotted(word) || is_bracketed && is_name(word)) {
+    // Without a time it needs more to be one: `Node.js - ready`.
+    let is_speaker =
+        |word: &str| is_logger(word) && (around.has_time || around.is_bracketed || word.matches('.').count() > 1);
+    if let Some(message) = behind.strip_prefix("- ").filter(|_| is_speaker(word) || around.is_log4js && is_name(word)) {
         draft.logger(word);
         return message;
     }
-    if let Some(name) = word.strip_suffix(':').filter(|name| is_dotted(name) && !behind.is_empty()) {
+    if let Some(name) = word.strip_suffix(':').filter(|name| is_speaker(name) && !behind.is_empty()) {
         draft.logger(name);
         return behind.trim_start();
     }
     let Some((name, mut message)) =
-        group(rest, '[', "] ").filter(|(name, _)| is_dotted(name) || is_adjoining && is_name(name))
+        group(rest, '[', "] ").filter(|(name, _)| is_dotted(name) || around.is_adjoining && is_name(name))
     else {
         return rest;
     };
@@ -134,11 +157,22 @@ fn is_pid(text: &str) -> bool {
     (1..=7).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// How files of source end.
+const SOURCES: [&str; 22] = [
+    "py", "js", "mjs", "ts", "rs", "go", "rb", "java", "kt", "scala", "c", "cc", "cpp", "h", "hpp", "php", "cs", "ex",
+    "exs", "swift", "lua", "pl",
+];
+
+/// `app.py:12`, where rich puts it.
+pub(super) fn is_source(text: &str) -> bool {
+    is_place(text) && text.contains(".py:")
+}
+
 /// `app.py:12`, `source/server/server.cc:412`
-pub(super) fn is_place(text: &str) -> bool {
+fn is_place(text: &str) -> bool {
     let Some((file, line)) = text.rsplit_once(':') else { return false };
     is_pid(line)
-        && file.rsplit_once('.').is_some_and(|(_, ending)| (1..=4).contains(&ending.len()))
+        && file.rsplit_once('.').is_some_and(|(_, ending)| SOURCES.contains(&ending))
         && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/'))
 }
 
@@ -146,6 +180,16 @@ fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.len() <= 100
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// A dotted name that is no file, no host and no exception.
+fn is_logger(name: &str) -> bool {
+    const OTHERS: [&str; 26] = [
+        "json", "yml", "yaml", "toml", "conf", "cfg", "ini", "xml", "md", "txt", "log", "sh", "sql", "lock", "env",
+        "html", "css", "com", "org", "net", "io", "dev", "local", "internal", "lan", "crt",
+    ];
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    is_dotted(name) && !is_exception(name) && !OTHERS.contains(&ending) && !SOURCES.contains(&ending)
 }
 
 /// `alembic.runtime.migration`

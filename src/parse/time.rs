@@ -330,7 +330,8 @@ impl Reader<'_> {
         }
         let has_decimals = self.at > whole + 1;
         let is_end = match self.peek() {
-            Some(b':' | b']') => true,
+            Some(b']') => true,
+            Some(b':') => self.bytes.get(self.at + 1) == Some(&b' '),
             Some(b' ') => has_decimals,
             _ => false,
         };

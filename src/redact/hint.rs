@@ -96,6 +96,9 @@ const LONG: &[(&str, Hint)] = &[
     ("/bot", Hint::Webhook),
     ("webhooks/", Hint::Webhook),
     ("services/T", Hint::Webhook),
+    // As JSON may escape them.
+    ("webhooks\\/", Hint::Webhook),
+    ("services\\/T", Hint::Webhook),
 ];
 
 /// The shorter ones, which would cost the others that advantage.

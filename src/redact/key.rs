@@ -252,6 +252,12 @@ fn of_row(scan: &mut Scan<'_>, key: Key) -> Option<usize> {
     if !matches!(scan.byte(key.end), b')' | b',' | b'"') {
         return None;
     }
+    // It is the engine's sentence, and no call of a function.
+    let before = &scan.bytes[key.start.saturating_sub(MAX_NAMES_BYTES).max(scan.floor)..key.start];
+    let open = memchr::memrchr(b'(', before)?;
+    if !before[..open].ends_with(b"Key ") || memchr::memchr(b')', &before[open..]).is_some() {
+        return None;
+    }
     let rest = &scan.bytes[key.end..];
     let close = rest.iter().take(MAX_NAMES_BYTES).position(|byte| *byte == b')')?;
     let is_name = |byte: &u8| is_key_byte(*byte) || matches!(byte, b' ' | b',' | b'"');

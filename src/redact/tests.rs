@@ -101,6 +101,11 @@ fn key_look_alikes() {
         "password: authentication failed",
         "password: x y",
         "password: changed",
+        "password: sha256",
+        "password: v1.2.3",
+        "Invalid password: user12 locked",
+        "f(token)=(a+b) * c",
+        "tskey-is-a-very-long-word-with-dashes-in-it",
         "Neither --rpc-secret nor --rpc-passwd is set",
         "password: 12 characters or more",
         "Key (email)=(a@example.com) already exists.",
@@ -190,6 +195,11 @@ fn urls() {
         ("mysql://u:pa/ss@h/x", "mysql://u:[redacted:url-password]@h/x"),
         ("postgres://u:p@ss/wo@rd/x@db:5432/x", "postgres://u:[redacted:url-password]@rd/x@db:5432/x"),
         ("postgres://u:p@ss/word@db:5432/x?a=b@c", "postgres://u:[redacted:url-password]@db:5432/x?a=b@c"),
+        (
+            "postgresql://u:p@h/db;admin@example.com/x",
+            "postgresql://u:[redacted:url-password]@h/db;admin@example.com/x",
+        ),
+        ("amqp://u:p@mq/vhost@1", "amqp://u:[redacted:url-password]@mq/vhost@1"),
         ("postgres://u:p@db/x?mail=b@c", "postgres://u:[redacted:url-password]@db/x?mail=b@c"),
         ("https://u:p@registry/@scope/x", "https://u:[redacted:url-password]@registry/@scope/x"),
         ("http://a:b@c http://d:e@f", "http://a:[redacted:url-password]@c http://d:[redacted:url-password]@f"),
@@ -269,6 +279,9 @@ fn addresses_that_are_secrets() {
     for (input, expected) in [
         (format!("GET https://api.telegram.org/bot{bot}/getMe"), "/bot[redacted:telegram-token]/getMe"),
         (format!("POST {hook}?wait=true"), "webhooks/112233445566778899/[redacted:discord-webhook]?wait=true"),
+        (format!("{{\"u\":\"{}\"}}", slack.replace('/', "\\/")), "B0123ABCD\\/[redacted:slack-webhook]\"}"),
+        (format!("{{\"u\":\"{}\"}}", hook.replace('/', "\\/")), "112233445566778899\\/[redacted:discord-webhook]\"}"),
+        (format!("url=https%3A%2F%2Fapi.telegram.org/bot{}", bot.replace(':', "%3A")), "/bot[redacted:telegram-token]"),
         (format!("{slack} timed out"), "/B0123ABCD/[redacted:slack-webhook] timed out"),
         (azure, "AccountName=x;AccountKey=[redacted:azure-key];EndpointSuffix=y"),
     ] {

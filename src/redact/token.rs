@@ -40,7 +40,7 @@ const fn vendor_token(prefix: &'static str, set: Set, min: usize, max: usize, ki
 
 /// A longer prefix stands before a shorter one that it begins with. Lengths are the documented
 /// ones, with room above where the vendor announces longer tokens.
-const VENDORS: [Vendor; 49] = [
+const VENDORS: [Vendor; 51] = [
     // docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
     vendor_token("AKIA", Set::Upper, 16, 16, "aws-access-key"),
     vendor_token("ASIA", Set::Upper, 16, 16, "aws-access-key"),
@@ -105,7 +105,9 @@ const VENDORS: [Vendor; 49] = [
     // docs.docker.com/security/access-tokens
     vendor_token("dckr_pat_", Set::Url, 20, 64, "docker-token"),
     // tailscale.com/docs/reference/key-prefixes
-    vendor_token("tskey-", Set::Dashed, 20, 128, "tailscale-key"),
+    vendor_token("tskey-auth-", Set::Dashed, 20, 128, "tailscale-key"),
+    vendor_token("tskey-api-", Set::Dashed, 20, 128, "tailscale-key"),
+    vendor_token("tskey-client-", Set::Dashed, 20, 128, "tailscale-key"),
     // shopify.dev/changelog/length-of-the-shopify-access-token-is-increasing
     vendor_token("shpat_", Set::Alnum, 32, 64, "shopify-token"),
 ];
@@ -200,10 +202,12 @@ pub(super) fn azure(scan: &mut Scan<'_>, hit: Hit) -> usize {
     // 64 bytes in base64 for storage, 32 for a bus.
     const MIN_BYTES: usize = 40;
     const MAX_BYTES: usize = 128;
-    let start = hit.end + 1;
-    let rest = &scan.bytes[start.min(scan.bytes.len())..];
+    // `=`, and `: ` with quotes around.
+    let link = scan.bytes[hit.end..].iter().take(8).take_while(|byte| b"=:\"' \\".contains(byte)).count();
+    let start = hit.end + link;
+    let rest = &scan.bytes[start..];
     let len = rest.iter().take(MAX_BYTES).take_while(|byte| Set::Base64.has(**byte)).count();
-    let is_one = scan.byte(hit.end) == b'=' && len >= MIN_BYTES;
+    let is_one = link > 0 && len >= MIN_BYTES;
     if is_one { scan.mask(start, start + len, "azure-key") } else { hit.end }
 }
 

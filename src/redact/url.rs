@@ -47,6 +47,19 @@ fn is_web(scan: &Scan<'_>, start: usize) -> bool {
     has(&["http", "https", "ws", "wss", "ftp", "ftps", "sftp", "ssh", "git", "svn", "smb"])
 }
 
+/// Whether a host with a port or a path behind it stands at `at`.
+fn is_host(scan: &Scan<'_>, at: usize) -> bool {
+    const MAX_BYTES: usize = 128;
+    let rest = &scan.bytes[at.min(scan.bytes.len())..];
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let len = rest.iter().take(MAX_BYTES).take_while(is_part).count();
+    len > 0
+        && match rest.get(len) {
+            Some(b':') => rest.get(len + 1).is_some_and(u8::is_ascii_digit),
+            next => next == Some(&b'/'),
+        }
+}
+
 /// The password of the authority at `start`.
 fn password(scan: &Scan<'_>, start: usize, masks: &Masks) -> Option<(usize, usize)> {
     let (mut end, mut colon, mut sign) = (start, None, None);
@@ -78,11 +91,13 @@ fn password(scan: &Scan<'_>, start: usize, masks: &Masks) -> Option<(usize, usiz
                 }
                 odd = Some(0);
             }
-            b'?' | b'#' if sign.is_some() => break,
+            b'?' | b'#' | b';' | b'(' | b')' | b'|' | b'[' | b']' | b'<' | b'>' | b',' if sign.is_some() => break,
             // The colon of a mask parts no user from a password.
             b':' if scan.bytes[start..=end].ends_with(MASK.as_bytes()) => {}
             b':' if colon.is_none() => colon = Some(end),
             b':' if odd.is_some() && scan.byte(end + 1) == b'/' => break,
+            // Only a host goes on with a port or a path.
+            b'@' if odd.is_some() && sign.is_some() && !is_host(scan, end + 1) => {}
             b'@' => {
                 sign = Some(end);
                 if odd.is_some() {

@@ -144,7 +144,12 @@ impl Scan<'_> {
         }
         let head_end = start + MAX_SHAPE_BYTES;
         let end = self.word_end_before(start, head_end.min(self.bytes.len()));
-        let fits = has_shape(self.bytes.get(start..end)?, shape);
+        let value = self.bytes.get(start..end)?;
+        // A short one is the last word: `password: user12 locked` is a sentence.
+        let goes_on =
+            self.bytes.get(end..).is_some_and(|rest| matches!(rest, [b' ', next, ..] if next.is_ascii_alphanumeric()));
+        let shape = if shape == Shape::Password && goes_on { Shape::Colon } else { shape };
+        let fits = has_shape(value, shape);
         fits.then(|| if end < head_end { end } else { self.word_end(end) })
     }
 
@@ -259,7 +264,13 @@ pub(super) fn has_shape(value: &[u8], shape: Shape) -> bool {
         value.iter().rposition(|byte| !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'}'));
     let value = &value[..end.map_or(0, |last| last + 1)];
     let head = &value[..value.len().min(MAX_SHAPE_BYTES)];
-    let enough = if shape == Shape::Password { 6 } else { 8 };
+    // What keeps a password is not one.
+    const METHODS: [&str; 8] = ["sha", "md5", "argon2", "base64", "pbkdf2", "oauth2", "bcrypt2", "scram-sha"];
+    let is_method =
+        METHODS.iter().any(|name| head.get(..name.len()).is_some_and(|h| h.eq_ignore_ascii_case(name.as_bytes())));
+    let is_version =
+        matches!(head, [b'v' | b'V', b'0'..=b'9', ..]) && head[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    let enough = if shape == Shape::Password && !is_method && !is_version { 6 } else { 8 };
     if value.len() < enough || head.starts_with(b"/") || memchr::memmem::find(head, b"://").is_some() {
         return false;
     }

@@ -1,6 +1,6 @@
 //! What a record is in the middle of, and whether it goes on with the next line.
 
-use super::bytes::has;
+use super::bytes::{ESC, has};
 use super::json;
 use super::postgres::is_postgres_detail;
 use super::shape::{Look, Shape};
@@ -214,7 +214,11 @@ impl Block {
                 // A message, an object or source may hold anything.
                 let is_inside =
                     context.depth > 0 && context.lines > 1 || matches!(self, Self::PyFrames | Self::NodeCaret);
-                if is_inside && !is_tried { Join(self) } else { Start }
+                // rich indents its levels behind a time in brackets, or behind another of them.
+                let is_column = look.shape == Shape::Level
+                    && look.indent >= 8
+                    && !matches!(context.text.first(), Some(&(b'[' | b' ' | ESC)));
+                if (is_inside || is_column) && !is_tried { Join(self) } else { Start }
             }
             Shape::Traceback => match self {
                 Self::PyChain | Self::Quotes => Join(Self::PyFrames),
@@ -450,7 +454,7 @@ fn announces_traceback(text: &[u8]) -> bool {
 
 /// Whether a line at the margin goes on with a statement of SQL, or is the object that was announced.
 fn goes_on(line: &[u8], context: &Context<'_>) -> bool {
-    const CLAUSES: [&[u8]; 14] = [
+    const CLAUSES: [&[u8]; 13] = [
         b"FROM ",
         b"WHERE ",
         b"ORDER BY ",
@@ -458,13 +462,12 @@ fn goes_on(line: &[u8], context: &Context<'_>) -> bool {
         b"HAVING ",
         b"LIMIT ",
         b"VALUES ",
-        b"SET ",
         b"JOIN ",
-        b"LEFT ",
-        b"INNER ",
+        b"LEFT JOIN ",
+        b"LEFT OUTER JOIN ",
+        b"INNER JOIN ",
         b"UNION",
         b"RETURNING ",
-        b"AND ",
     ];
     const VERBS: [&[u8]; 5] = [b"SELECT ", b"INSERT ", b"UPDATE ", b"DELETE ", b"WITH "];
     let is_clause = CLAUSES.iter().any(|clause| line.starts_with(clause));

@@ -1,5 +1,6 @@
 //! Lines that are told by the words that they begin with.
 
+use super::bytes::has;
 use super::shape::Shape;
 
 /// Sentences that begin a line with a letter, by their first bytes. The first that fits counts.
@@ -81,6 +82,7 @@ pub(super) fn sentence(head: &[u8]) -> Option<Shape> {
     }
     let (_, shape) = SENTENCES.iter().find(|(start, _)| start[0] == first && head.starts_with(start))?;
     // `goroutine pool started` is a sentence of another kind.
-    let is_said = *shape == Shape::Goroutine && !head.get(10).is_some_and(u8::is_ascii_digit);
+    let is_said = *shape == Shape::Goroutine && !head.get(10).is_some_and(u8::is_ascii_digit)
+        || has(&head[..head.len().min(16)], b"hread 0x") && !has(head, b"(most recent call first)");
     Some(if is_said { Shape::Text } else { *shape })
 }

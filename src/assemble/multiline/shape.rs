@@ -8,7 +8,7 @@ use memchr::{memchr, memchr_iter};
 use super::bytes::{ESC, HEAD_BYTES, digits, has, last_visible, near, without_escapes};
 use super::sentences::sentence;
 use super::time::{begins_time, is_clf_time, is_clock_alone};
-use super::words::{is_access, is_art, is_exception, is_request, is_symbol, level, severity};
+use super::words::{begins_request, is_access, is_art, is_exception, is_request, is_symbol, level, severity};
 
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,7 @@ fn indented(head: &[u8], indent: usize, is_tab: bool) -> Shape {
         }
         // koa's logger, and debug, which says at the end how long ago its last line was.
         let is_koa = starts(b"<-- ") || starts(b"--> ") || starts(b"xxx ");
-        if indent == 2 && (is_koa && head[4].is_ascii_uppercase() || is_ago(head)) {
+        if indent == 2 && (is_koa && begins_request(&head[4..]) || is_ago(head)) {
             return Shape::Header;
         }
     }
@@ -193,7 +193,9 @@ fn is_ago(head: &[u8]) -> bool {
     let end = &head[head.len().saturating_sub(16)..];
     let Some(at) = memchr::memrchr(b'+', end).filter(|at| *at > 0 && end[at - 1] == b' ') else { return false };
     let digits = digits(&end[at + 1..]);
-    digits > 0 && matches!(&end[at + 1 + digits..], b"ms" | b"s" | b"m" | b"h")
+    let unit = &end[at + 1 + digits..];
+    let name = head.iter().take(64).take_while(|byte| **byte != b' ').any(|byte| *byte == b':');
+    digits > 0 && (unit == b"ms" || name && matches!(unit, b"s" | b"m" | b"h"))
 }
 
 fn at_margin(head: &[u8], last: u8, is_cut: bool) -> Shape {
@@ -279,7 +281,7 @@ fn bracket(head: &[u8], last: u8) -> Shape {
     if starts(b"[signal SIG") || starts(b"[recovered]") {
         return Shape::GoFrame;
     }
-    if starts(b"[GIN] ") || starts(b"[pid: ") {
+    if starts(b"[GIN] ") || starts(b"[pid: ") && has(head, b"|app: ") {
         return Shape::Complete;
     }
     if starts(b"[eval]:") {
@@ -304,7 +306,9 @@ fn number(head: &[u8]) -> Shape {
         return Shape::Code;
     }
     // V8's native frames, `10: 0xb8d0a3 node::Abort() [node]`.
-    if head[digits(head)..].starts_with(b": 0x") {
+    if let Some(address) = head[digits(head)..].strip_prefix(b": 0x")
+        && address.iter().take_while(|byte| byte.is_ascii_hexdigit()).count() >= 5
+    {
         return Shape::NumberedFrame;
     }
     if is_access(head) { Shape::Complete } else { Shape::Text }

@@ -137,7 +137,7 @@ const METHODS: &[&[u8]] =
     &[b"GET ", b"POST ", b"PUT ", b"DELETE ", b"PATCH ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"PROPFIND "];
 
 /// Whether it begins with a method and a target.
-fn begins_request(head: &[u8]) -> bool {
+pub(super) fn begins_request(head: &[u8]) -> bool {
     matches!(head.first(), Some(b'G' | b'P' | b'D' | b'H' | b'O' | b'C'))
         && METHODS.iter().any(|m| head.starts_with(m) && matches!(head.get(m.len()), Some(b'/' | b'h' | b'*')))
 }

@@ -36,7 +36,7 @@ use Role::{
 };
 
 /// Names in lower case. Of several of one role in a line, the one that stands first here counts.
-const NAMES: [(&str, Role); 189] = [
+const NAMES: [(&str, Role); 191] = [
     ("level", Role::Level),
     ("severity", Role::Level),
     ("log.level", Role::Level),
@@ -52,6 +52,7 @@ const NAMES: [(&str, Role); 189] = [
     ("severitynumber", Role::Level),
     ("record.level.name", Role::Level),
     ("@fields.level", Role::Level),
+    ("@level", Role::Level),
     ("at", Role::Level),
     ("msg", Message),
     ("message", Message),
@@ -102,6 +103,7 @@ const NAMES: [(&str, Role); 189] = [
     ("c", Logger),
     ("syslog_identifier", Logger),
     ("record.name", Logger),
+    ("@module", Logger),
     ("context", Logger),
     ("trace_id", Trace),
     ("traceid", Trace),

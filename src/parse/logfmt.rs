@@ -94,7 +94,7 @@ fn read(draft: &mut Draft<'_>, text: &str, value_of: impl Fn(&str) -> FieldValue
         // structlog writes pairs as Python does.
         match word.strip_prefix('\'').and_then(|word| word.strip_suffix('\'')) {
             Some(text) if text.contains("\\'") || text.starts_with("Traceback") => {
-                draft.fields.set(key, FieldValue::Text(&unescaped(text)))
+                draft.fields.set(key, FieldValue::Text(&unescaped(text)));
             }
             Some(text) => draft.fields.set(key, FieldValue::Text(text)),
             None => draft.fields.set(key, value_of(word)),

@@ -260,12 +260,12 @@ pub(super) fn is_count(value: &[u8]) -> bool {
 /// Whether a word of free text looks like a secret and not like language: 8 characters or more
 /// of mixed classes, 6 where it is called a password.
 pub(super) fn has_shape(value: &[u8], shape: Shape) -> bool {
+    // What keeps a password is not one.
+    const METHODS: [&str; 8] = ["sha", "md5", "argon2", "base64", "pbkdf2", "oauth2", "bcrypt2", "scram-sha"];
     let end =
         value.iter().rposition(|byte| !matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b']' | b'}'));
     let value = &value[..end.map_or(0, |last| last + 1)];
     let head = &value[..value.len().min(MAX_SHAPE_BYTES)];
-    // What keeps a password is not one.
-    const METHODS: [&str; 8] = ["sha", "md5", "argon2", "base64", "pbkdf2", "oauth2", "bcrypt2", "scram-sha"];
     let is_method =
         METHODS.iter().any(|name| head.get(..name.len()).is_some_and(|h| h.eq_ignore_ascii_case(name.as_bytes())));
     let is_version =

@@ -104,7 +104,9 @@ pub fn redact(data: &[u8]) {
     if redacted.text.len() <= 128 * 1024 {
         assert_eq!(redactor.redact(&redacted.text), None, "{:?}", redacted.text);
     }
-    if serde_json::from_str::<serde_json::Value>(&text).is_ok() {
+    // A number alone is a line of text.
+    let is_nested = text.trim_start().starts_with(['{', '[']);
+    if is_nested && serde_json::from_str::<serde_json::Value>(&text).is_ok() {
         serde_json::from_str::<serde_json::Value>(&redacted.text).expect("masked JSON is JSON");
     }
 }

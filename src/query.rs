@@ -5,6 +5,7 @@
 //! narrows by [`Query::required`], over the tokens of [`index_text`], and verifies what is left
 //! with the same `matches`.
 
+mod amount;
 mod index;
 mod parse;
 mod phrase;
@@ -17,10 +18,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+pub use amount::Amount;
 pub use index::{Requirement, index_fields, index_text, is_indexed};
 pub use parse::{MAX_QUERY_BYTES, MAX_TERMS, QueryError};
 pub use phrase::{End, Text};
-pub use value::{Test, Value};
+pub use value::{Comparison, Pattern, Test, Value};
 
 use crate::record::{FieldValue, Level, Record};
 use crate::text;
@@ -48,10 +50,14 @@ pub struct Query {
 pub enum Expr {
     /// Each of them; none is everything.
     All(Vec<Expr>),
+    /// At least one of them; of none, nothing.
+    Any(Vec<Expr>),
     /// What the part does not match.
     Not(Box<Expr>),
     /// A word, a phrase or a prefix, anywhere in the line or in a field.
     Text(Text),
+    /// A regular expression, in the line as it was written.
+    Pattern(Pattern),
     /// What Foghorn knows of every record.
     Builtin(BuiltinField, Test),
     /// A field of the line, by its dotted name.
@@ -144,11 +150,13 @@ impl BuiltinField {
         match (self, test) {
             (Self::Level, Test::Present) => record.level != Level::Unknown,
             (Self::Number, Test::Present) => record.container.number != 0,
-            (Self::Number, _) => test.accepts(FieldValue::Integer(record.container.number.into())),
+            (Self::Number, _) => test.accepts("number", FieldValue::Integer(record.container.number.into())),
             (_, Test::Present) => !self.value(record).is_empty(),
             // A name of digits is a name, and no number.
             (_, Test::Equals(value)) => text::eq_fold(self.value(record), value.text()),
             (_, Test::Prefix(prefix)) => text::starts_with_fold(self.value(record), prefix),
+            (_, Test::Pattern(pattern)) => pattern.is_in(self.value(record)),
+            (_, Test::Compare(..) | Test::Range(..)) => false,
         }
     }
 }
@@ -207,6 +215,8 @@ impl Expr {
     fn matches(&self, record: &Record) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.matches(record)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(record)),
+            Self::Pattern(pattern) => pattern.is_in(&record.raw),
             Self::Not(part) => !part.matches(record),
             Self::Text(text) => text.matches(record),
             Self::Builtin(field, test) => field.matches(test, record),
@@ -218,18 +228,27 @@ impl Expr {
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All(parts) => {
-                for (at, part) in parts.iter().enumerate() {
-                    write!(f, "{}{part}", if at == 0 { "" } else { " " })?;
-                }
-                Ok(())
+            Self::All(parts) => write_list(f, parts, " "),
+            Self::Any(parts) => {
+                f.write_str("(")?;
+                write_list(f, parts, " OR ")?;
+                f.write_str(")")
             }
+            Self::Not(part) if matches!(**part, Self::All(_) | Self::Not(_)) => write!(f, "-({part})"),
             Self::Not(part) => write!(f, "-{part}"),
+            Self::Pattern(pattern) => pattern.fmt(f),
             Self::Text(text) => text.fmt(f),
             Self::Builtin(field, test) => write!(f, "{}:{test}", field.as_str()),
             Self::Field(name, test) => write!(f, "{name}:{test}"),
         }
     }
+}
+
+fn write_list(f: &mut fmt::Formatter<'_>, parts: &[Expr], between: &str) -> fmt::Result {
+    for (at, part) in parts.iter().enumerate() {
+        write!(f, "{}{part}", if at == 0 { "" } else { between })?;
+    }
+    Ok(())
 }
 
 /// Short names of fields that a parser gives, and what they are short for.
@@ -257,13 +276,13 @@ fn field_matches(name: &str, test: &Test, record: &Record) -> bool {
     let mut is_named = false;
     for (_, value) in record.fields().iter().filter(|(other, _)| *other == name) {
         is_named = true;
-        if test.accepts(value) {
+        if test.accepts(name, value) {
             return true;
         }
     }
     !is_named
         && record.fields().iter().any(|(other, value)| {
-            (text::eq_fold(other, name) || aliased(name).any(|long| long == other)) && test.accepts(value)
+            (text::eq_fold(other, name) || aliased(name).any(|long| long == other)) && test.accepts(other, value)
         })
 }
 

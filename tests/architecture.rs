@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("docker", &["record", "config"]),
     ("assemble", &["expression", "record", "text"]),
     ("parse", &["expression", "pattern", "record", "text"]),
-    ("query", &["record", "text"]),
+    ("query", &["expression", "record", "text"]),
     ("redact", &["expression"]),
     ("signature", &["record"]),
     ("pipeline", &["record", "assemble", "parse", "redact", "signature"]),

@@ -28,6 +28,8 @@ pub enum Requirement {
         /// The beginning, in lower case.
         value: String,
     },
+    /// One of these lists is satisfied as a whole; there are two or more, and none is empty.
+    Any(Vec<Vec<Requirement>>),
 }
 
 /// Whether an index holds the token, or all that begin with it. Numbers of one and two digits are a
@@ -108,7 +110,7 @@ pub(super) fn required(expr: &Expr) -> Vec<Requirement> {
     collect(expr, &mut list);
     list.retain(|requirement| match requirement {
         Requirement::Token(token) | Requirement::TokenPrefix(token) => is_indexed(token),
-        Requirement::Keyword { .. } | Requirement::KeywordPrefix { .. } => true,
+        Requirement::Keyword { .. } | Requirement::KeywordPrefix { .. } | Requirement::Any(_) => true,
     });
     // A query has few requirements, and their order is the user's.
     let mut at = 0;
@@ -125,7 +127,14 @@ pub(super) fn required(expr: &Expr) -> Vec<Requirement> {
 fn collect(expr: &Expr, list: &mut Vec<Requirement>) {
     match expr {
         Expr::All(parts) => parts.iter().for_each(|part| collect(part, list)),
-        Expr::Not(_) => {}
+        Expr::Any(parts) => {
+            let alternatives: Vec<_> = parts.iter().map(required).collect();
+            // What one of them does not need, all of them do not.
+            if alternatives.iter().all(|list| !list.is_empty()) && alternatives.len() > 1 {
+                list.push(Requirement::Any(alternatives));
+            }
+        }
+        Expr::Not(_) | Expr::Pattern(_) => {}
         Expr::Text(text) => words(text, list),
         Expr::Builtin(field, test) => list.extend(keyword(*field, test)),
         Expr::Field(name, test) => {
@@ -134,7 +143,7 @@ fn collect(expr: &Expr, list: &mut Vec<Requirement>) {
             }
             match test {
                 _ if is_computed(name) => {}
-                Test::Present => {}
+                Test::Present | Test::Compare(..) | Test::Range(..) | Test::Pattern(_) => {}
                 Test::Equals(value) => equal(value, list),
                 Test::Prefix(prefix) => beginning(prefix, list),
             }
@@ -161,7 +170,7 @@ fn words(words: &Text, list: &mut Vec<Requirement>) {
 
 fn keyword(field: BuiltinField, test: &Test) -> Option<Requirement> {
     match test {
-        Test::Present => None,
+        Test::Present | Test::Compare(..) | Test::Range(..) | Test::Pattern(_) => None,
         Test::Equals(value) => Some(Requirement::Keyword { field, value: text::fold(value.text()).into() }),
         Test::Prefix(prefix) => Some(Requirement::KeywordPrefix { field, value: text::fold(prefix).into() }),
     }

@@ -1,7 +1,8 @@
 //! The parser of the query language: from a text to a [`Query`], or to where and what it expected.
 
+use super::amount::Amount;
 use super::phrase::{End, Text};
-use super::value::{Test, Value};
+use super::value::{Comparison, Pattern, Test, Value};
 use super::{BuiltinField, Expr, Query};
 use crate::record::{Kind, Level, Stream};
 
@@ -21,39 +22,20 @@ pub struct QueryError {
     pub expected: String,
 }
 
+/// How deep groups can lie in each other.
+const MAX_DEPTH: usize = 16;
+
 /// Parses the whole text.
 pub(super) fn parse(text: &str) -> Result<Query, QueryError> {
-    let mut parser = Parser { text, at: 0 };
+    let mut parser = Parser { text, at: 0, terms: 0, depth: 0 };
     if text.len() > MAX_QUERY_BYTES {
         let at = text.floor_char_boundary(MAX_QUERY_BYTES);
         return Err(parser.error(at, format!("at most {MAX_QUERY_BYTES} bytes of query")));
     }
-    let mut parts = Vec::new();
-    let mut and = false;
-    loop {
-        parser.skip_spaces();
-        let start = parser.at;
-        if parser.rest().is_empty() {
-            if and {
-                return Err(parser.error(start, "a term after \"AND\""));
-            }
-            return Ok(Query::all(parts));
-        }
-        if parser.keyword("AND") {
-            if and || parts.is_empty() {
-                return Err(parser.error(start, "a term before \"AND\""));
-            }
-            and = true;
-            parser.at += "AND".len();
-            continue;
-        }
-        let part = parser.term()?;
-        if parts.len() == MAX_TERMS {
-            return Err(parser.error(start, format!("at most {MAX_TERMS} terms")));
-        }
-        parts.push(part);
-        and = false;
-    }
+    Ok(Query::all(match parser.alternatives()? {
+        Expr::All(parts) => parts,
+        other => vec![other],
+    }))
 }
 
 /// Whether the text, as a word or as a value, is read back without quotes.
@@ -62,6 +44,7 @@ pub(super) fn is_plain(text: &str) -> bool {
         && !KEYWORDS.contains(&text)
         && !text.starts_with('-')
         && !is_regex(text)
+        && !text.contains("..")
         && text.chars().all(|c| c.is_alphanumeric() || "_.-@=/%+,;#&~?!".contains(c))
 }
 
@@ -71,10 +54,19 @@ fn is_regex(text: &str) -> bool {
     text.len() > 1 && text.starts_with('/') && text.ends_with('/')
 }
 
+/// The terms as one.
+fn unwrapped(mut parts: Vec<Expr>) -> Expr {
+    if parts.len() == 1 { parts.remove(0) } else { Expr::All(parts) }
+}
+
 struct Parser<'a> {
     text: &'a str,
     /// Where the next character is.
     at: usize,
+    /// How many terms there were.
+    terms: usize,
+    /// How many groups are open.
+    depth: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -90,14 +82,93 @@ impl<'a> Parser<'a> {
         self.at = self.text.len() - self.rest().trim_start().len();
     }
 
-    /// Whether the next character ends a term: a space, or the end.
+    /// Whether the next character ends a term: a space, a group's end, or the end.
     fn at_end_of_term(&self) -> bool {
-        self.rest().chars().next().is_none_or(char::is_whitespace)
+        self.rest().chars().next().is_none_or(|c| self.ends(c))
+    }
+
+    /// Whether the character stands behind a term.
+    fn ends(&self, c: char) -> bool {
+        c.is_whitespace() || c == ')' && self.depth > 0
     }
 
     /// Whether the next word is this one.
     fn keyword(&self, word: &str) -> bool {
-        self.rest().strip_prefix(word).is_some_and(|rest| rest.chars().next().is_none_or(char::is_whitespace))
+        let behind = self.rest().strip_prefix(word).map(|rest| rest.chars().next());
+        behind.is_some_and(|next| next.is_none_or(|c| self.ends(c) || c == '('))
+    }
+
+    /// Lists of terms with `OR` between them, up to the end of the group or of the text.
+    fn alternatives(&mut self) -> Result<Expr, QueryError> {
+        let mut alternatives = Vec::new();
+        loop {
+            let parts = self.list(alternatives.is_empty())?;
+            let (one, is_last) = (unwrapped(parts), !self.keyword("OR"));
+            match one {
+                // A group of alternatives among alternatives is no group.
+                Expr::Any(parts) => alternatives.extend(parts),
+                one => alternatives.push(one),
+            }
+            if is_last {
+                break;
+            }
+            self.at += "OR".len();
+        }
+        Ok(if alternatives.len() == 1 { alternatives.remove(0) } else { Expr::Any(alternatives) })
+    }
+
+    /// Terms that are all needed, up to `OR`, the end of the group or of the text.
+    fn list(&mut self, is_first: bool) -> Result<Vec<Expr>, QueryError> {
+        let (mut parts, mut before) = (Vec::new(), if is_first { "" } else { "OR" });
+        loop {
+            self.skip_spaces();
+            let start = self.at;
+            let ends = self.rest().is_empty() || self.depth > 0 && self.rest().starts_with(')');
+            if ends || self.keyword("OR") {
+                let is_empty = parts.is_empty() && (!ends || self.depth > 0);
+                return match before {
+                    "AND" | "OR" if parts.is_empty() || before == "AND" => {
+                        Err(self.error(start, format!("a term after \"{before}\"")))
+                    }
+                    _ if is_empty && !ends => Err(self.error(start, "a term before \"OR\"")),
+                    _ if is_empty => Err(self.error(start, "a term in the parentheses")),
+                    _ => Ok(parts),
+                };
+            }
+            if self.keyword("AND") {
+                if before == "AND" || parts.is_empty() {
+                    return Err(self.error(start, "a term before \"AND\""));
+                }
+                before = "AND";
+                self.at += "AND".len();
+                continue;
+            }
+            match self.term()? {
+                Expr::All(group) => parts.extend(group),
+                part => parts.push(part),
+            }
+            before = "";
+        }
+    }
+
+    /// A group in parentheses.
+    fn group(&mut self) -> Result<Expr, QueryError> {
+        let start = self.at;
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(start, format!("at most {MAX_DEPTH} groups in each other")));
+        }
+        self.at += 1;
+        self.depth += 1;
+        let group = self.alternatives()?;
+        if !self.rest().starts_with(')') {
+            return Err(self.error(start, "a closing parenthesis for this one"));
+        }
+        self.at += 1;
+        self.depth -= 1;
+        match self.rest().chars().next() {
+            Some(c) if !self.ends(c) => Err(self.error(self.at, "a space after the parenthesis")),
+            _ => Ok(group),
+        }
     }
 
     /// One term, with its negation.
@@ -124,10 +195,15 @@ impl<'a> Parser<'a> {
 
     /// One term without a negation.
     fn operand(&mut self) -> Result<Expr, QueryError> {
-        if self.keyword("OR") {
-            return Err(
-                self.error(self.at, "a term, \"OR\" is not supported yet: put it in quotes to search for the word")
-            );
+        if self.rest().starts_with('(') {
+            return self.group();
+        }
+        if self.terms == MAX_TERMS {
+            return Err(self.error(self.at, format!("at most {MAX_TERMS} terms")));
+        }
+        self.terms += 1;
+        if let Some(pattern) = self.pattern()? {
+            return Ok(Expr::Pattern(pattern));
         }
         if let Some(name) = self.field_name() {
             return self.field(name);
@@ -154,16 +230,25 @@ impl<'a> Parser<'a> {
         if self.at_end_of_term() {
             return Err(self.error(start, format!("a value after \"{name}:\"")));
         }
-        if self.rest().starts_with(['<', '>']) {
-            return Err(self.error(
-                start,
-                format!("a plain value after \"{name}:\", comparisons are not supported yet: put the value in quotes if it begins so"),
-            ));
+        if let Some(comparison) = Comparison::ALL.into_iter().find(|sign| self.rest().starts_with(sign.as_str())) {
+            self.at += comparison.as_str().len();
+            return self.compared(name, comparison);
         }
+        if let Some(pattern) = self.pattern()? {
+            let test = Test::Pattern(pattern);
+            return Ok(match BuiltinField::from_name(name) {
+                Some(field) => Expr::Builtin(field, test),
+                None => Expr::Field(name.to_owned(), test),
+            });
+        }
+        let is_quoted = self.rest().starts_with('"');
         let test = match self.value()? {
             (text, End::Prefix) if text.is_empty() => Test::Present,
             (text, End::Prefix) => Test::Prefix(text),
-            (text, End::Whole) => Test::Equals(Value::new(text)),
+            (text, End::Whole) => match range(&text).filter(|_| !is_quoted) {
+                Some((from, to)) => Test::Range(from, to),
+                None => Test::Equals(Value::new(text)),
+            },
         };
         match BuiltinField::from_name(name) {
             None => Ok(Expr::Field(name.to_owned(), test)),
@@ -172,6 +257,74 @@ impl<'a> Parser<'a> {
                 Err(expected) => Err(self.error(start, expected)),
             },
         }
+    }
+
+    /// What stands behind the sign of a comparison.
+    fn compared(&mut self, name: &str, comparison: Comparison) -> Result<Expr, QueryError> {
+        let start = self.at;
+        let sign = comparison.as_str();
+        if self.at_end_of_term() {
+            return Err(self.error(start, format!("a value after \"{name}:{sign}\"")));
+        }
+        let (text, _) = self.value()?;
+        match BuiltinField::from_name(name) {
+            Some(BuiltinField::Level) => {
+                let Some(than) = level(&text.to_ascii_lowercase()) else {
+                    return Err(self.error(start, format!("one of {} after \"level:{sign}\"", names_of_levels())));
+                };
+                // What is not known is neither better nor worse.
+                let levels = Level::ALL.into_iter().filter(|level| *level != Level::Unknown);
+                let levels = levels.filter(|level| comparison.accepts(level.cmp(&than)));
+                let is = |level: Level| Expr::Builtin(BuiltinField::Level, Test::Equals(Value::new(level.as_str())));
+                let mut levels: Vec<Expr> = levels.map(is).collect();
+                match levels.len() {
+                    0 => Err(self.error(start, format!("a level that others are {sign}"))),
+                    1 => Ok(levels.remove(0)),
+                    _ => Ok(Expr::Any(levels)),
+                }
+            }
+            Some(field) if field != BuiltinField::Number => {
+                Err(self.error(start, format!("a plain value after \"{}:\", which has no order", field.as_str())))
+            }
+            field => {
+                let Some(amount) = Amount::new(&text) else {
+                    let expected = "a number, a duration such as 1.5s or a size such as 10MB";
+                    return Err(self.error(start, format!("{expected} after \"{name}:{sign}\"")));
+                };
+                let compared = Test::Compare(comparison, amount);
+                Ok(match field {
+                    Some(field) => Expr::Builtin(field, compared),
+                    None => Expr::Field(name.to_owned(), compared),
+                })
+            }
+        }
+    }
+
+    /// Where the slash is that ends an expression: one that a term's end follows. A space is part of it
+    /// within brackets only, since paths begin with a slash, too.
+    fn pattern_end(&self, text: &str) -> Option<usize> {
+        let (mut open, mut chars) = (0_usize, text.char_indices().peekable());
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '\\' => _ = chars.next(),
+                '(' | '[' => open += 1,
+                ')' | ']' => open = open.saturating_sub(1),
+                '/' if chars.peek().is_none_or(|(_, next)| self.ends(*next)) => return Some(at),
+                c if c.is_whitespace() && open == 0 => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// A regular expression between slashes, where one is next.
+    fn pattern(&mut self) -> Result<Option<Pattern>, QueryError> {
+        let Some(rest) = self.rest().strip_prefix('/') else { return Ok(None) };
+        let Some(end) = self.pattern_end(rest).filter(|end| *end > 0) else { return Ok(None) };
+        let pattern = Pattern::new(&rest[..end])
+            .map_err(|problem| self.error(self.at, format!("a regular expression: {problem}")))?;
+        self.at += end + 2;
+        Ok(Some(pattern))
     }
 
     /// A text in quotes or without, and whether a star follows it.
@@ -200,20 +353,14 @@ impl<'a> Parser<'a> {
         let end = if self.rest().starts_with('*') { End::Prefix } else { End::Whole };
         self.at += usize::from(end == End::Prefix);
         match self.rest().chars().next() {
-            Some(c) if !c.is_whitespace() => Err(self.error(self.at, after_quote(c))),
+            Some(c) if !self.ends(c) => Err(self.error(self.at, "a space after the closing quote")),
             _ => Ok((text, end)),
         }
     }
 
     fn bare(&mut self) -> Result<(String, End), QueryError> {
-        let word = self.rest().split(char::is_whitespace).next().unwrap_or_default();
+        let word = self.rest().split(|c| self.ends(c)).next().unwrap_or_default();
         let (start, mut text) = (self.at, String::with_capacity(word.len()));
-        if is_regex(word) {
-            return Err(self.error(
-                start,
-                "a plain text, regular expressions between slashes are not supported yet: put it in quotes to search for it",
-            ));
-        }
         let (body, end) = match word.strip_suffix('*') {
             Some(body) => (body, End::Prefix),
             None => (word, End::Whole),
@@ -227,7 +374,7 @@ impl<'a> Parser<'a> {
                 }
                 '"' => "a space before the quote",
                 '*' => "\"*\" only at the end of a word: put the word in quotes to search for the sign",
-                '(' | ')' => PARENTHESIS,
+                '(' | ')' => "a space before the parenthesis, or quotes around the word",
                 _ => {
                     text.push(c);
                     continue;
@@ -240,18 +387,22 @@ impl<'a> Parser<'a> {
     }
 }
 
-const PARENTHESIS: &str = "no parenthesis, grouping is not supported yet: put it in quotes to search for it";
+/// `500..599`: two amounts, both included.
+fn range(text: &str) -> Option<(Amount, Amount)> {
+    let (from, to) = text.split_once("..")?;
+    Some((Amount::new(from)?, Amount::new(to)?))
+}
 
-fn after_quote(c: char) -> &'static str {
-    if matches!(c, '(' | ')') { PARENTHESIS } else { "a space after the closing quote" }
+fn names_of_levels() -> String {
+    Level::ALL.map(Level::as_str).join(", ")
 }
 
 /// The test as a built-in field has it, or what the field expects.
 fn builtin_test(field: BuiltinField, test: Test) -> Result<Test, String> {
     let value = match &test {
-        Test::Present => return Ok(test),
         Test::Equals(value) => value.text(),
         Test::Prefix(prefix) => prefix,
+        Test::Present | Test::Compare(..) | Test::Range(..) | Test::Pattern(_) => return Ok(test),
     };
     let is_prefix = matches!(test, Test::Prefix(_));
     let lower = value.to_ascii_lowercase();

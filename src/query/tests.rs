@@ -302,18 +302,31 @@ fn test() -> impl Strategy<Value = Test> {
         2 => words().prop_map(|text| Test::Equals(Value::new(text))),
         3 => word().prop_map(|text| Test::Equals(Value::new(text))),
         3 => words().prop_filter("a prefix of nothing is presence", |text| !text.is_empty()).prop_map(Test::Prefix),
+        2 => (prop::sample::select(&Comparison::ALL[..]), amount()).prop_map(|(sign, amount)| Test::Compare(sign, amount)),
+        1 => (amount(), amount()).prop_map(|(from, to)| Test::Range(from, to)),
+        1 => pattern().prop_map(Test::Pattern),
     ]
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    "-?[01]{1,2}(\\.[05])?(ms|s|KiB)?".prop_filter_map("an amount", |text| Amount::new(&text))
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    prop::sample::select(vec!["a+", "^a", "[ab ]{2}", "b( a)?$", "x.*y", "1\\/2", "."])
+        .prop_map(|text| Pattern::new(text).unwrap())
 }
 
 fn term() -> impl Strategy<Value = Expr> {
     let text = |text: &str, prefix| Text::new(text, if prefix { End::Prefix } else { End::Whole }).map(Expr::Text);
     let positive = prop_oneof![
-        3 => (words(), any::<bool>()).prop_filter_map("a text has a token", move |(words, prefix)| text(&words, prefix)),
-        3 => (word(), any::<bool>()).prop_filter_map("a text has a token", move |(word, prefix)| text(&word, prefix)),
-        3 => (field_name(), test()).prop_map(|(name, test)| Expr::Field(name, test)),
-        1 => prop::sample::select(vec!["level:warn", "level:*", "service:web", "service:1", "service:w*", "kind:line", "number:1", "container_id:3f9a"])
-            .prop_map(|text| parsed(text).expr().clone()),
-    ];
+           3 => (words(), any::<bool>()).prop_filter_map("a text has a token", move |(words, prefix)| text(&words, prefix)),
+           3 => (word(), any::<bool>()).prop_filter_map("a text has a token", move |(word, prefix)| text(&word, prefix)),
+           3 => (field_name(), test()).prop_map(|(name, test)| Expr::Field(name, test)),
+    1 => pattern().prop_map(Expr::Pattern),
+           1 => prop::sample::select(vec!["level:warn", "level:>=warn", "number:<2", "level:*", "service:web", "service:1", "service:w*", "kind:line", "number:1", "container_id:3f9a"])
+               .prop_map(|text| parsed(text).expr().clone()),
+       ];
     (positive, 0..5).prop_map(|(term, negate)| match (term, negate) {
         (Expr::All(mut parts), _) => parts.remove(0),
         (term, 0) => Expr::Not(Box::new(term)),
@@ -321,8 +334,33 @@ fn term() -> impl Strategy<Value = Expr> {
     })
 }
 
+/// A term or a group, as the parser makes them: no list is of one, or of its own kind.
+fn part() -> impl Strategy<Value = Expr> {
+    let list = |parts: Vec<Expr>, all: bool| {
+        let mut flat = Vec::new();
+        for part in parts {
+            match part {
+                Expr::All(inner) if all => flat.extend(inner),
+                Expr::Any(inner) if !all => flat.extend(inner),
+                part => flat.push(part),
+            }
+        }
+        if all { Expr::All(flat) } else { Expr::Any(flat) }
+    };
+    term().prop_recursive(3, 8, 3, move |part| {
+        let parts = prop::collection::vec(part, 2..4);
+        (parts, any::<bool>(), any::<bool>()).prop_map(move |(parts, all, negate)| {
+            let part = list(parts, all);
+            if negate { Expr::Not(Box::new(part)) } else { part }
+        })
+    })
+}
+
 fn query() -> impl Strategy<Value = Query> {
-    prop::collection::vec(term(), 0..3).prop_map(Query::all)
+    prop::collection::vec(part(), 0..3).prop_map(|parts| {
+        let flat = |part| if let Expr::All(parts) = part { parts } else { vec![part] };
+        Query::all(parts.into_iter().flat_map(flat).collect())
+    })
 }
 
 /// A query made of the record's own words and values, so that it often matches.
@@ -351,6 +389,10 @@ fn satisfies(requirement: &Requirement, tokens: &HashSet<String>, record: &Recor
         Requirement::TokenPrefix(prefix) => tokens.iter().any(|token| token.starts_with(prefix)),
         Requirement::Keyword { field, value } => field.keyword(record) == *value,
         Requirement::KeywordPrefix { field, value } => field.keyword(record).starts_with(value),
+        Requirement::Any(alternatives) => {
+            assert!(alternatives.len() > 1 && alternatives.iter().all(|list| !list.is_empty()));
+            alternatives.iter().any(|list| list.iter().all(|requirement| satisfies(requirement, tokens, record)))
+        }
     }
 }
 

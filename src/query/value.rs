@@ -1,7 +1,12 @@
 //! What a field is tested for: from a query's value to yes or no for a record's value.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Write};
 
+use regex::Regex;
+
+use super::amount::Amount;
+use crate::expression;
 use crate::record::FieldValue;
 use crate::text;
 
@@ -14,12 +19,100 @@ pub enum Test {
     Equals(Value),
     /// One that begins with this text, in any case.
     Prefix(String),
+    /// One that compares so with an amount.
+    Compare(Comparison, Amount),
+    /// One from the first to the last, both included.
+    Range(Amount, Amount),
+    /// One in which a regular expression is found.
+    Pattern(Pattern),
+}
+
+/// How a value compares with an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+}
+
+impl Comparison {
+    /// Those of two signs stand before those of which one is the beginning.
+    pub const ALL: [Self; 4] = [Self::AtMost, Self::AtLeast, Self::Less, Self::Greater];
+
+    /// The signs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+        }
+    }
+
+    /// Whether something of this order passes.
+    pub fn accepts(self, order: Ordering) -> bool {
+        match self {
+            Self::Less => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+        }
+    }
+}
+
+/// A regular expression, which looks at the first 16 KiB of a text, in any case.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    written: String,
+    regex: Regex,
+}
+
+impl Pattern {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let regex = expression::compile(&format!("(?i){text}"))
+            // Its errors are of the text that was written.
+            .or_else(|error| expression::compile(text).and(Err(error)))?;
+        Ok(Self { written: text.to_owned(), regex })
+    }
+
+    /// Whether it is found in the text.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.regex.is_match(expression::beginning(text))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", self.written)
+    }
 }
 
 impl Test {
-    /// Whether the value passes.
-    pub fn accepts(&self, value: FieldValue<'_>) -> bool {
+    /// Whether the value of the field of that name passes.
+    pub fn accepts(&self, name: &str, value: FieldValue<'_>) -> bool {
         match (self, value) {
+            (Self::Compare(comparison, amount), _) => {
+                amount.compare(name, value).is_some_and(|order| comparison.accepts(order))
+            }
+            (Self::Range(from, to), _) => {
+                from.compare(name, value).is_some_and(Ordering::is_ge)
+                    && to.compare(name, value).is_some_and(Ordering::is_le)
+            }
             (Self::Present, _) => true,
             (Self::Equals(wanted), FieldValue::Integer(value)) => {
                 wanted.number.is_some_and(|number| number.equals(Number::Integer(value.into())))
@@ -40,6 +133,8 @@ impl Test {
                     || wanted.number.is_some_and(|number| Number::of(text).is_some_and(|other| number.equals(other)))
             }
             Self::Prefix(prefix) => text::starts_with_fold(text, prefix),
+            Self::Pattern(pattern) => pattern.is_in(text),
+            Self::Compare(..) | Self::Range(..) => self.accepts("", FieldValue::Text(text)),
         }
     }
 }
@@ -53,6 +148,9 @@ impl fmt::Display for Test {
                 super::write_quoted(f, prefix)?;
                 f.write_str("*")
             }
+            Self::Compare(comparison, amount) => write!(f, "{}{amount}", comparison.as_str()),
+            Self::Range(from, to) => write!(f, "{from}..{to}"),
+            Self::Pattern(pattern) => pattern.fmt(f),
         }
     }
 }
@@ -101,7 +199,7 @@ impl Number {
         text.parse().ok().filter(|value: &f64| value.is_finite()).map(Self::Float)
     }
 
-    fn as_float(self) -> f64 {
+    pub(super) fn as_float(self) -> f64 {
         match self {
             Self::Integer(value) => value as f64,
             Self::Float(value) => value,
@@ -114,6 +212,14 @@ impl Number {
             // Equality of values that were written down, not of results that were computed.
             #[allow(clippy::float_cmp)]
             (a, b) => a.as_float() == b.as_float(),
+        }
+    }
+
+    /// Which of the two is greater; none of what is no number.
+    pub(super) fn compare(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
+            (a, b) => a.as_float().partial_cmp(&b.as_float()),
         }
     }
 
@@ -167,7 +273,7 @@ mod tests {
 
     #[track_caller]
     fn check(wanted: &str, value: FieldValue<'_>, expected: bool) {
-        assert_eq!(Test::Equals(Value::new(wanted)).accepts(value), expected, "{wanted} = {value:?}");
+        assert_eq!(Test::Equals(Value::new(wanted)).accepts("", value), expected, "{wanted} = {value:?}");
     }
 
     #[test]

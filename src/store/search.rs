@@ -199,25 +199,35 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
 
 /// What a record that matches certainly has, as a query of the index.
 fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn TantivyQuery>, StoreError> {
+    Ok(match narrow_by(&query.required(), fields, searcher)? {
+        Some(query) => Box::new(ConstScoreQuery::new(query, 1.0)),
+        None => Box::new(AllQuery),
+    })
+}
+
+/// All of these, as one query; none where there are none.
+fn narrow_by(
+    requirements: &[Requirement],
+    fields: Fields,
+    searcher: &Searcher,
+) -> Result<Option<Box<dyn TantivyQuery>>, StoreError> {
     let mut parts: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
-    let mut of_container = Vec::new();
-    let mut of_marks = Vec::new();
-    for requirement in query.required() {
-        match requirement {
-            Requirement::Token(token) => parts.push((Occur::Must, term(fields.body, &token))),
-            Requirement::TokenPrefix(prefix) => parts.push((Occur::Must, begins(fields.body, &prefix)?)),
-            Requirement::Keyword { field, .. } | Requirement::KeywordPrefix { field, .. } => match field {
-                BuiltinField::Container
-                | BuiltinField::ContainerId
-                | BuiltinField::Project
-                | BuiltinField::Service
-                | BuiltinField::Number => {
-                    of_container.push(requirement);
+    let (mut of_container, mut of_marks) = (Vec::new(), Vec::new());
+    for requirement in requirements {
+        match (column(requirement), requirement) {
+            (Some(ColumnOf::Container), _) => of_container.push(requirement),
+            (Some(ColumnOf::Marks), _) => of_marks.push(requirement),
+            (None, Requirement::Token(token)) => parts.push((Occur::Must, term(fields.body, token))),
+            (None, Requirement::TokenPrefix(prefix)) => parts.push((Occur::Must, begins(fields.body, prefix)?)),
+            (None, Requirement::Any(alternatives)) => {
+                let any = alternatives.iter().map(|list| narrow_by(list, fields, searcher));
+                // One that narrows nothing leaves all of them open.
+                if let Some(any) = any.collect::<Result<Option<Vec<_>>, _>>()? {
+                    let any = any.into_iter().map(|query| (Occur::Should, query)).collect();
+                    parts.push((Occur::Must, Box::new(BooleanQuery::new(any))));
                 }
-                BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind | BuiltinField::Format => {
-                    of_marks.push(requirement);
-                }
-            },
+            }
+            (None, Requirement::Keyword { .. } | Requirement::KeywordPrefix { .. }) => {}
         }
     }
     for (field, requirements) in [(fields.origin, of_container), (fields.marks, of_marks)] {
@@ -229,11 +239,34 @@ fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn 
             parts.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
         }
     }
-    Ok(if parts.is_empty() {
-        Box::new(AllQuery)
-    } else {
-        Box::new(ConstScoreQuery::new(Box::new(BooleanQuery::new(parts)), 1.0))
-    })
+    Ok(if parts.is_empty() { None } else { Some(Box::new(BooleanQuery::new(parts))) })
+}
+
+/// The columns of which one keyword tells all that they know of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ColumnOf {
+    Container,
+    Marks,
+}
+
+/// The column that alone decides a requirement; none of a word's, and where it takes several.
+fn column(requirement: &Requirement) -> Option<ColumnOf> {
+    match requirement {
+        Requirement::Token(_) | Requirement::TokenPrefix(_) => None,
+        Requirement::Keyword { field, .. } | Requirement::KeywordPrefix { field, .. } => Some(match field {
+            BuiltinField::Container
+            | BuiltinField::ContainerId
+            | BuiltinField::Project
+            | BuiltinField::Service
+            | BuiltinField::Number => ColumnOf::Container,
+            BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind | BuiltinField::Format => ColumnOf::Marks,
+        }),
+        Requirement::Any(alternatives) => {
+            let mut columns = alternatives.iter().flatten().map(column);
+            let first = columns.next()??;
+            columns.all(|column| column == Some(first)).then_some(first)
+        }
+    }
 }
 
 /// The keywords of `field` that pass, from the dictionaries of all segments: there are few.
@@ -271,6 +304,9 @@ fn satisfies(requirement: &Requirement, record: &Record) -> bool {
     match requirement {
         Requirement::Keyword { field, value } => field.keyword(record) == value.as_str(),
         Requirement::KeywordPrefix { field, value } => field.keyword(record).starts_with(value.as_str()),
+        Requirement::Any(alternatives) => {
+            alternatives.iter().any(|list| list.iter().all(|requirement| satisfies(requirement, record)))
+        }
         Requirement::Token(_) | Requirement::TokenPrefix(_) => true,
     }
 }

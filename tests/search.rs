@@ -1,0 +1,258 @@
+//! The store answers as a scan of all records does: over real lines of every format, each in its own
+//! container, on two days, for queries of every kind and those that are made of the lines' own words.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where its own preparation fails")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use foghorn::config::{RetentionConfig, StoreConfig};
+use foghorn::parse;
+use foghorn::pipeline::{Pipeline, Settings};
+use foghorn::query::Query;
+use foghorn::record::{
+    Batch, Checkpoint, Container, ContainerCursor, ContainerId, DAY_NS, Frame, Position, Record, Stream,
+};
+use foghorn::store::{Order, SearchRequest, Store, StoreReader};
+use foghorn::text;
+
+/// Noon, so that half a day later is another partition.
+const START_NS: i64 = 1_795_176_000_000_000_000;
+
+/// Every record of the corpus, in batches of one container and one day.
+fn batches() -> Vec<Batch> {
+    let mut files: Vec<_> = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let mut folders = vec![root];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "log") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut batches = Vec::new();
+    let step_ns = DAY_NS / 2_500;
+    let mut time_ns = START_NS;
+    for (number, file) in files.iter().enumerate() {
+        let name = file.file_stem().unwrap().to_string_lossy();
+        let container = Arc::new(Container {
+            id: ContainerId::new(&format!("{number:064x}")),
+            name: format!("shop-{name}-{number}"),
+            project: if number % 5 == 0 { "" } else { "shop" }.into(),
+            service: name.into(),
+            number: number as u32 % 4,
+        });
+        let mut pipeline = Pipeline::new(Arc::clone(&container), ContainerCursor::default(), &Settings::default());
+        for (at, line) in std::fs::read(file).unwrap().split_inclusive(|byte| *byte == b'\n').enumerate() {
+            time_ns += step_ns;
+            let stream = if at % 3 == 2 { Stream::Stderr } else { Stream::Stdout };
+            pipeline.push(Frame { stream, position: Position { time_ns, ordinal: 1 }, bytes: line });
+        }
+        pipeline.finish();
+        for finish in pipeline.take() {
+            let checkpoint = Checkpoint {
+                cursor: finish.cursor,
+                first_seen_ns: START_NS,
+                complete: false,
+                import: None,
+                forget: false,
+                urgent: false,
+            };
+            let days = finish.records.chunk_by(|a, b| a.time_ns() / DAY_NS == b.time_ns() / DAY_NS);
+            batches.extend(days.map(|records| Batch {
+                container: Arc::clone(&container),
+                records: records.into(),
+                checkpoint,
+            }));
+        }
+    }
+    batches
+}
+
+/// A store on a disk with these records, which was closed and opened again.
+async fn stored(batches: Vec<Batch>, path: &Path) -> Store {
+    let config = StoreConfig {
+        path: path.to_owned(),
+        commit_interval: Duration::from_secs(5),
+        commit_records: 700,
+        commit_bytes: 16 << 20,
+    };
+    let retention = RetentionConfig { max_age: Duration::from_secs(1 << 30), max_bytes: 10 << 30 };
+    let open = || {
+        let read_fields = |raw: &str, format: &str, time_ns, _: &Container| parse::fields(raw, format, time_ns);
+        Store::open(&config, &retention, Arc::new(read_fields)).unwrap()
+    };
+    let store = open();
+    let appender = store.appender();
+    for batch in batches {
+        appender.send(batch).await.unwrap();
+    }
+    drop(appender);
+    tokio::task::spawn_blocking(|| store.close()).await.unwrap();
+    open()
+}
+
+/// Numbers that look drawn and are the same each time: the constants are Knuth's, of MMIX.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    fn of<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
+        list[self.below(list.len())]
+    }
+
+    /// A term that is made of what a record says; signs alone are none.
+    fn term(&mut self, records: &[&Record]) -> String {
+        loop {
+            let term = self.attempt(records);
+            if term.parse::<Query>().is_ok() {
+                return term;
+            }
+        }
+    }
+
+    fn attempt(&mut self, records: &[&Record]) -> String {
+        let record = self.of(records);
+        let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let words = text::token_list(&record.raw);
+        let word = |draw: &mut Self| words.get(draw.below(words.len().max(1))).cloned().unwrap_or_default();
+        let fields: Vec<(&str, String)> =
+            record.fields().iter().map(|(name, value)| (name, value.text().into_owned())).collect();
+        let field = fields.get(self.below(fields.len().max(1)));
+        let start = |text: &str| text.chars().take(4).collect::<String>();
+        let (first, second) = (word(self), word(self));
+        match (self.below(9), field) {
+            (0, _) => format!("{}*", quoted(&start(&first))),
+            (1, _) => quoted(&format!("{first} {second}")),
+            (2, Some((name, value))) => format!("{name}:{}", quoted(value)),
+            (3, Some((name, value))) => format!("{name}:{}*", quoted(&start(value))),
+            (4, Some((name, _))) => format!("{name}:*"),
+            (5, Some((name, value))) if value.parse::<f64>().is_ok() => {
+                format!("{name}:{}{value}", self.of(&["<", "<=", ">", ">="]))
+            }
+            (6, _) => format!("service:{}", quoted(&record.container.service)),
+            (7, _) => format!("level:{}{}", self.of(&["", ">=", "<="]), self.of(&["info", "warn", "error"])),
+            _ => quoted(&first),
+        }
+    }
+
+    /// Terms in lists, groups and negations.
+    fn query(&mut self, records: &[&Record]) -> String {
+        let mut text = self.term(records);
+        for _ in 0..self.below(3) {
+            let term = self.term(records);
+            text = match self.below(5) {
+                0 => format!("{text} {term}"),
+                1 => format!("{text} -{term}"),
+                2 => format!("({text}) -({term})"),
+                3 => format!("({text} OR {term}) {}", self.term(records)),
+                _ => format!("{text} OR {term}"),
+            };
+        }
+        text
+    }
+}
+
+/// Queries of every kind.
+const QUERIES: [&str; 34] = [
+    "",
+    "error",
+    "connection refused",
+    "\"connection refused\"",
+    "conn*",
+    "level:>=warn",
+    "level:<info",
+    "-level:>=info",
+    "level:error OR level:warn",
+    "status:>=500",
+    "status:500..599",
+    "status:200 OR status:404",
+    "-status:*",
+    "duration_ms:>1s",
+    "duration_ms:<=5ms",
+    "bytes:>1KiB",
+    "path:/api/*",
+    "path:/^\\/a/",
+    "message:/time(d )?out/",
+    "/refused|denied/",
+    "/(?-i)ERROR/ level:>=warn",
+    "format:json OR format:logfmt",
+    "service:* -service:json",
+    "number:>2",
+    "number:1..2 stream:stderr",
+    "project:\"\" level:fatal",
+    "(stream:stderr level:error) OR (stream:stdout level:warn)",
+    "(container:shop-a* OR container:shop-b*) -level:unknown",
+    "error OR level:fatal",
+    "(get OR post) (200 OR 404)",
+    "NOT (get OR post OR level:info)",
+    "7 OR 12",
+    "traceback OR exception OR panic",
+    "nothing-that-is-there OR \"neither this\"",
+];
+
+/// All that matches, page by page.
+fn pages(reader: &StoreReader, query: &Query, order: Order, limit: usize) -> Vec<Record> {
+    let mut found: Vec<Record> = Vec::new();
+    loop {
+        let page = reader
+            .search(&SearchRequest {
+                query: query.clone(),
+                from_ns: None,
+                to_ns: None,
+                order,
+                after: found.last().map(Record::id),
+                limit,
+                deadline: Instant::now() + Duration::from_secs(60),
+            })
+            .unwrap();
+        assert!(!page.is_partial);
+        let is_last = !page.has_more;
+        assert!(page.records.len() == limit || is_last);
+        found.extend(page.records);
+        if is_last {
+            return found;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_store_answers_as_a_scan_does() {
+    let batches = batches();
+    let mut records: Vec<Record> = batches.iter().flat_map(|batch| batch.records.iter().cloned()).collect();
+    records.sort_by_key(Record::id);
+    let directory = tempfile::tempdir().unwrap();
+    let store = stored(batches, directory.path()).await;
+    let reader = store.reader();
+    assert_eq!(reader.status().records, records.len() as u64);
+    assert_eq!(reader.status().partitions, 2, "both days have records");
+    let (all, mut draw): (Vec<&Record>, _) = (records.iter().collect(), Draw(7));
+    let drawn = (0..2_000).map(|_| draw.query(&all));
+    let texts: Vec<String> = QUERIES.iter().map(|text| (*text).to_owned()).chain(drawn).collect();
+    let mut matched = 0;
+    for (number, text) in texts.iter().enumerate() {
+        let query: Query = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let mut expected: Vec<_> = records.iter().filter(|record| query.matches(record)).map(Record::id).collect();
+        matched += usize::from(!expected.is_empty());
+        // Small pages are for some, as each of them is a search.
+        let limit = if number % 10 == 0 { 37 } else { 5_000 };
+        let order = if number % 2 == 0 { Order::OldestFirst } else { Order::NewestFirst };
+        if order == Order::NewestFirst {
+            expected.reverse();
+        }
+        let found: Vec<_> = pages(&reader, &query, order, limit).iter().map(Record::id).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+    assert!(matched * 3 > texts.len() * 2, "{matched} of {} queries find something", texts.len());
+    tokio::task::spawn_blocking(|| store.close()).await.unwrap();
+}

@@ -320,10 +320,11 @@ impl Pipeline {
     fn signature(&self, parsed: &Parsed, raw: &str) -> Option<Signature> {
         let fields = parsed.fields.of(raw);
         let text = |name: &str| fields.get(name).and_then(FieldValue::as_str);
-        let (kind, message) = (text("error.type"), text("error.message"));
+        let kind = text("error.type");
         if parsed.level < Level::Error && kind.is_none() {
             return None;
         }
+        let message = text("error.message");
         // A failed request is an access, and counted as such.
         if fields.get("http.status").is_some() && kind.is_none() && message.is_none() {
             return None;

@@ -292,7 +292,7 @@ fn callers(draft: &mut Draft<'_>, before: &str) -> Option<()> {
 /// `GET /path?query HTTP/1.1`; what is no request is left to the message.
 fn requested(draft: &mut Draft<'_>, request: &str) {
     let Some((method, rest)) = split_method(request) else { return };
-    let (target, protocol) = match rest.rsplit_once(' ') {
+    let (target, protocol) = match memchr::memrchr(b' ', rest.as_bytes()).map(|at| (&rest[..at], &rest[at + 1..])) {
         Some((target, protocol)) if is_protocol(protocol) => (target, protocol),
         _ => (rest, ""),
     };

@@ -151,7 +151,8 @@ impl<'a> Draft<'a> {
 
     /// Path and query of a request's target, or of an URL.
     pub(super) fn target(&mut self, target: &str) {
-        let target = match target.find(['/', '?']).map(|at| target.split_at(at)) {
+        let slash = memchr::memchr2(b'/', b'?', target.as_bytes()).filter(|at| *at > 0);
+        let target = match slash.map(|at| target.split_at(at)) {
             // The path of an absolute form begins behind its host.
             Some((scheme, rest)) if scheme.ends_with(':') && rest.starts_with("//") => match rest[2..].find(['/', '?'])
             {
@@ -160,9 +161,10 @@ impl<'a> Draft<'a> {
             },
             _ => target,
         };
-        let target = &target[..memchr::memchr(b'#', target.as_bytes()).unwrap_or(target.len())];
-        let end = memchr::memchr(b'?', target.as_bytes()).unwrap_or(target.len());
-        let (path, query) = (&target[..end], target.get(end + 1..).unwrap_or_default());
+        let end = memchr::memchr2(b'?', b'#', target.as_bytes()).unwrap_or(target.len());
+        let (path, rest) = target.split_at(end);
+        let query = rest.strip_prefix('?').unwrap_or_default();
+        let query = &query[..memchr::memchr(b'#', query.as_bytes()).unwrap_or(query.len())];
         self.text_field("http.path", path);
         self.text_field("http.query", query);
     }
@@ -242,14 +244,9 @@ pub(super) fn without_port(address: &str) -> &str {
     if let Some((inner, _)) = address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return inner;
     }
-    match address.rsplit_once(':') {
-        Some((host, port))
-            if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) && !host.contains(':') =>
-        {
-            host
-        }
-        _ => address,
-    }
+    let Some(colon) = address.bytes().position(|byte| byte == b':') else { return address };
+    let port = &address[colon + 1..];
+    if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) { &address[..colon] } else { address }
 }
 
 /// The same where a port always follows, as behind an IPv6 address without brackets.

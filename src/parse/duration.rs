@@ -114,37 +114,40 @@ fn clock(text: &str) -> Option<f64> {
     Some(hours + milliseconds(minutes, Unit::Milliseconds(60_000.0))? + milliseconds(seconds, SECONDS)?)
 }
 
-/// Names of durations without their unit, in lower case and without separators.
-const STEMS: [&str; 28] = [
-    "duration",
-    "dur",
-    "elapsed",
-    "elapsedtime",
-    "timeelapsed",
-    "latency",
-    "took",
-    "responsetime",
-    "requesttime",
-    "resptime",
-    "timetaken",
-    "executiontime",
-    "exectime",
-    "processingtime",
-    "processtime",
-    "runtime",
-    "totaltime",
-    "querytime",
-    "renderduration",
-    "totalduration",
-    "requestduration",
-    "responseduration",
-    "taskduration",
-    "runduration",
-    "jobduration",
-    "upstreamresponsetime",
-    "time",
-    "servicetime",
-];
+/// Whether it is the name of a duration without its unit, in lower case and without separators.
+fn is_stem(name: &str) -> bool {
+    matches!(
+        name,
+        "duration"
+            | "dur"
+            | "elapsed"
+            | "elapsedtime"
+            | "timeelapsed"
+            | "latency"
+            | "took"
+            | "responsetime"
+            | "requesttime"
+            | "resptime"
+            | "timetaken"
+            | "executiontime"
+            | "exectime"
+            | "processingtime"
+            | "processtime"
+            | "runtime"
+            | "totaltime"
+            | "querytime"
+            | "renderduration"
+            | "totalduration"
+            | "requestduration"
+            | "responseduration"
+            | "taskduration"
+            | "runduration"
+            | "jobduration"
+            | "upstreamresponsetime"
+            | "time"
+            | "servicetime"
+    )
+}
 
 /// Units as names end in them.
 const ENDINGS: [&str; 20] = [
@@ -181,7 +184,15 @@ pub(super) enum Named {
 
 /// What the name says; none where it is no duration's. A dotted name counts by its last part.
 pub(super) fn named(name: &str) -> Option<Named> {
-    let last = &name[memchr::memrchr(b'.', name.as_bytes()).map_or(0, |dot| dot + 1)..];
+    let last = &name[name.bytes().rposition(|byte| byte == b'.').map_or(0, |dot| dot + 1)..];
+    // The commonest; the rules below say the same.
+    if matches!(last, "duration_ms" | "durationMs" | "elapsed_ms" | "latency_ms") {
+        return Some(Named::In(MILLISECONDS));
+    }
+    by_rule(last)
+}
+
+fn by_rule(last: &str) -> Option<Named> {
     // Most names are no duration's: every stem has one of these.
     let is_hint = |part: &[u8]| match part[0] | 0x20 {
         b'd' => part.eq_ignore_ascii_case(b"dur"),
@@ -201,7 +212,6 @@ pub(super) fn named(name: &str) -> Option<Named> {
         len += 1;
     }
     let plain = std::str::from_utf8(&buffer[..len]).ok()?;
-    let is_stem = |stem: &str| STEMS.contains(&stem);
     match plain {
         // Established by the programs that print them: nginx, MySQL, pino-http.
         "requesttime" | "querytime" | "upstreamresponsetime" => return Some(Named::In(SECONDS)),
@@ -273,6 +283,8 @@ mod tests {
             ("duration_ms", Some(Named::In(MILLISECONDS))),
             ("durationMillis", Some(Named::In(MILLISECONDS))),
             ("durationMs", Some(Named::In(MILLISECONDS))),
+            ("elapsed_ms", Some(Named::In(MILLISECONDS))),
+            ("latency_ms", Some(Named::In(MILLISECONDS))),
             ("attr.durationMillis", Some(Named::In(MILLISECONDS))),
             ("duration_s", Some(Named::In(SECONDS))),
             ("elapsed_seconds", Some(Named::In(SECONDS))),
@@ -298,6 +310,9 @@ mod tests {
             ("a_very_long_name_that_ends_in_duration_ms", None),
         ] {
             assert_eq!(named(name), expected, "{name}");
+            if !name.contains('.') {
+                assert_eq!(by_rule(name), expected, "{name}");
+            }
         }
     }
 

@@ -288,11 +288,14 @@ impl Walk<'_> {
         }
         // Behind a time, or behind who speaks where a time stands before that.
         // Other names of levels are words, too: `GitHub ALERT received`.
-        let is_usual = ["DEBUG", "INFO", "WARN", "WARNI", "WARNING", "ERROR", "CRITI", "CRITICAL", "TRACE"]
-            .contains(&word.split(':').next().unwrap_or_default());
-        let is_behind_header = is_usual
-            && !rest.trim().is_empty()
-            && (self.sentence == 1 && self.numbers >= 2 || self.is_named && self.preamble >= 2 && self.sentence <= 2);
+        let is_usual = || {
+            ["DEBUG", "INFO", "WARN", "WARNI", "WARNING", "ERROR", "CRITI", "CRITICAL", "TRACE"]
+                .contains(&word.split(':').next().unwrap_or_default())
+        };
+        let is_behind_header = (self.sentence == 1 && self.numbers >= 2
+            || self.is_named && self.preamble >= 2 && self.sentence <= 2)
+            && is_usual()
+            && !rest.trim().is_empty();
         let may_be_header = self.sentence == 0 || before == Before::Colon || is_behind_header;
         // `Handshake failure: error:0A000126` is a sentence, and `Caused by: java.io.IOException` is an error.
         let is_far = self.sentence > 1 && !is_behind_header;

@@ -101,8 +101,8 @@ impl<'a> Found<'a> {
             "remoteAddr" => self.nextcloud |= 4,
             _ => {}
         }
-        let has_unit = self.duration.is_some_and(|(_, value, _)| value.as_str().and_then(duration::whole).is_some());
-        if !has_unit && !matches!(role, Some((Time, _))) {
+        // No name that has a role is a duration's.
+        if role.is_none() {
             self.duration_of(name, value);
         }
     }
@@ -137,10 +137,9 @@ impl<'a> Found<'a> {
             FieldValue::Text(text) => text.starts_with(|c: char| c.is_ascii_digit()) && text.len() <= 40,
             FieldValue::Bool(_) => false,
         };
-        let is_better = self.duration.is_none() || value.as_str().and_then(duration::whole).is_some();
         if may_be
-            && is_better
             && let Some(named) = duration::named(name)
+            && self.duration.is_none_or(|(_, other, _)| has_unit(value) && !has_unit(other))
         {
             self.duration = Some((name, value, named));
         }
@@ -177,6 +176,11 @@ impl<'a> Found<'a> {
             Named::Open => None,
         }
     }
+}
+
+/// Whether the value is a duration by itself, such as `12ms`.
+fn has_unit(value: FieldValue<'_>) -> bool {
+    value.as_str().and_then(duration::whole).is_some()
 }
 
 /// Whether a field of that name holds the level.

@@ -19,7 +19,8 @@ impl<'a> Scan<'a> {
 
     /// Spaces and tabs; none is fine.
     pub(super) fn spaces(&mut self) -> &mut Self {
-        self.rest = self.rest.trim_start_matches([' ', '\t']);
+        let spaces = self.rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        self.rest = &self.rest[spaces..];
         self
     }
 
@@ -93,7 +94,7 @@ impl<'a> Scan<'a> {
 
     /// What stands in double quotes, without them and with its escapes.
     pub(super) fn quoted(&mut self) -> Option<&'a str> {
-        let (content, rest) = quoted(self.rest.strip_prefix('"')?)?;
+        let (content, rest) = quoted(self.rest.get(1..).filter(|_| self.rest.as_bytes()[0] == b'"')?)?;
         self.rest = rest;
         Some(content)
     }

@@ -101,7 +101,7 @@ fn python(text: &str) -> Option<Trace<'_>> {
     // Some indent the whole of it.
     let margin = first.len() - first.trim_start_matches(' ').len();
     let margin = if first[margin..].starts_with(TRACEBACK) { margin } else { 0 };
-    let behind_margin = |line: &'_ str| line.len().min(margin).min(line.len() - line.trim_start_matches(' ').len());
+    let behind_margin = |line: &'_ str| margin.min(line.len() - line.trim_start_matches(' ').len());
     // Type, title and message.
     let mut found: Option<(&str, &str, &str)> = None;
     // Depth of the bars of the traceback that is being read.
@@ -335,8 +335,9 @@ fn single(line: &str) -> Option<Trace<'_>> {
     {
         return Some(Trace { start: line.len(), kind, message, title: line, is_fatal: true });
     }
-    let ruby = || within(line).filter(|_| line.ends_with(')') && (line.contains(":in `") || line.contains(":in '")));
-    let (kind, message) = named(line).or_else(ruby)?;
+    // Ruby's, and no search of any other line.
+    let is_ruby = || line.ends_with(')') && (line.contains(":in `") || line.contains(":in '"));
+    let (kind, message) = named(line).or_else(|| if is_ruby() { within(line) } else { None })?;
     if kind.ends_with("Warning") || kind.ends_with("Exit") {
         return None;
     }

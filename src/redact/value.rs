@@ -267,10 +267,10 @@ pub(super) fn has_shape(value: &[u8], shape: Shape) -> bool {
     let value = &value[..end.map_or(0, |last| last + 1)];
     let head = &value[..value.len().min(MAX_SHAPE_BYTES)];
     let is_method =
-        METHODS.iter().any(|name| head.get(..name.len()).is_some_and(|h| h.eq_ignore_ascii_case(name.as_bytes())));
+        || METHODS.iter().any(|name| head.get(..name.len()).is_some_and(|h| h.eq_ignore_ascii_case(name.as_bytes())));
     let is_version =
-        matches!(head, [b'v' | b'V', b'0'..=b'9', ..]) && head[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.');
-    let enough = if shape == Shape::Password && !is_method && !is_version { 6 } else { 8 };
+        || matches!(head, [b'v' | b'V', b'0'..=b'9', ..]) && head[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    let enough = if shape == Shape::Password && !is_method() && !is_version() { 6 } else { 8 };
     if value.len() < enough || head.starts_with(b"/") || memchr::memmem::find(head, b"://").is_some() {
         return false;
     }

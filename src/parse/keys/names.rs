@@ -297,22 +297,56 @@ pub(super) const HTTP_STATUS: [&str; 6] = [
     "http.response.status_code",
 ];
 
-const LONGEST: usize = 32;
+/// As many places as leave most names that are none of these without a comparison.
+const PLACES: usize = 1024;
 
-/// Names by their length, with their rank.
-static BY_LENGTH: LazyLock<[Vec<(&'static str, Role, u16)>; LONGEST + 1]> = LazyLock::new(|| {
-    let mut table = [const { Vec::new() }; LONGEST + 1];
-    for (rank, (name, role)) in NAMES.iter().chain(&MORE).chain(&OPERATIONS).enumerate() {
-        if let Some(names) = table.get_mut(name.len()) {
-            names.push((*name, *role, rank as u16));
-        }
+/// Names by their length and ends, with their rank.
+static BY_SHAPE: LazyLock<Vec<Vec<(&'static str, Role, u16)>>> = LazyLock::new(|| {
+    let mut table = vec![Vec::new(); PLACES];
+    for (rank, (name, role)) in all().enumerate() {
+        table[shape_of(name)].push((*name, *role, rank as u16));
     }
     table
 });
 
+fn all() -> impl Iterator<Item = &'static (&'static str, Role)> {
+    NAMES.iter().chain(&MORE).chain(&OPERATIONS)
+}
+
+fn shape_of(name: &str) -> usize {
+    let end = |byte: Option<&u8>| usize::from(byte.map_or(0, u8::to_ascii_lowercase));
+    let bytes = name.as_bytes();
+    (bytes.len() * 37 + end(bytes.first()) * 7 + end(bytes.last()) * 53) % PLACES
+}
+
 pub(super) fn role(name: &str) -> Option<(Role, u16)> {
-    let names = BY_LENGTH.get(name.len())?;
-    let first = name.as_bytes().first()?.to_ascii_lowercase();
-    let is_it = |(known, ..): &&(&str, Role, u16)| known.as_bytes()[0] == first && known.eq_ignore_ascii_case(name);
-    names.iter().find(is_it).map(|(_, role, rank)| (*role, *rank))
+    // Most are written small.
+    let is_it = |(known, ..): &&(&str, Role, u16)| *known == name || known.eq_ignore_ascii_case(name);
+    BY_SHAPE[shape_of(name)].iter().find(is_it).map(|(_, role, rank)| (*role, *rank))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_in_any_case() {
+        for (rank, (name, expected)) in all().enumerate() {
+            let first = all().position(|(other, _)| other == name);
+            assert_eq!(first, Some(rank), "{name} stands there twice");
+            assert_eq!(role(name), Some((*expected, rank as u16)), "{name}");
+            assert_eq!(role(&name.to_ascii_uppercase()), Some((*expected, rank as u16)), "{name}");
+        }
+        for name in ["", "levels", "messages", "LEVEL_", "é"] {
+            assert_eq!(role(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_role_is_no_duration() {
+        // `timeMillis` is a point in time.
+        for (name, role) in all().filter(|(_, role)| *role != Time) {
+            assert!(super::super::duration::named(name).is_none(), "{name} is {role:?}'s");
+        }
+    }
 }

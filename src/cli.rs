@@ -7,6 +7,7 @@ pub mod healthcheck;
 pub mod import;
 mod input;
 pub mod parse;
+pub mod search;
 
 use std::ffi::OsString;
 use std::io;
@@ -31,6 +32,8 @@ pub enum Command {
     Parse(Config, parse::Options),
     /// Store the lines of files: [`import::run`].
     Import(Config, import::Options),
+    /// Ask a running Foghorn for records: [`search::run`].
+    Search(Config, search::Options),
 }
 
 /// Why there is nothing to do.
@@ -83,6 +86,7 @@ pub fn parse<A: Into<OsString> + Clone>(
         "healthcheck" => Command::Healthcheck(config),
         "parse" => Command::Parse(config, parse::Options::of(matches)),
         "import" => Command::Import(config, import::Options::of(matches)),
+        "search" => Command::Search(config, search::Options::of(matches)),
         _ => Command::Serve(config),
     })
 }
@@ -118,6 +122,7 @@ fn command() -> clap::Command {
         ))
         .subcommand(subcommand("healthcheck", "Ask a running Foghorn how it is; exits 1 unless it is well"))
         .subcommand(parse::command("Show what lines of files, or of standard input, become: a JSON object a record"))
+        .subcommand(search::command("Search what a running Foghorn keeps; exits 1 if nothing is found"))
         .subcommand(import::command("Store the lines of files, each once, while no Foghorn uses the store"))
         .arg(Arg::new(FILE).long(FILE).value_name("PATH").value_parser(clap::value_parser!(PathBuf)).global(true).help(
             "The configuration file, which has to exist [default: ./foghorn.toml, else /etc/foghorn/foghorn.toml]",
@@ -172,6 +177,7 @@ mod tests {
             Command::Healthcheck(_) => "healthcheck",
             Command::Parse(..) => "parse",
             Command::Import(..) => "import",
+            Command::Search(..) => "search",
         };
         for (args, expected) in [
             (&[][..], "serve"),
@@ -180,6 +186,8 @@ mod tests {
             (&["healthcheck"], "healthcheck"),
             (&["parse"], "parse"),
             (&["import", "a.log"], "import"),
+            (&["search"], "search"),
+            (&["search", "level:>=warn", "--json", "--", "-health"], "search"),
         ] {
             assert_eq!(name(args), expected, "{args:?}");
         }
@@ -248,6 +256,7 @@ mod tests {
             (&["--http-listen"], 2),
             (&["parse", "--format", "jason"], 2),
             (&["import"], 2),
+            (&["search", "--lines", "many"], 2),
             (&["import", "--service", "", "a.log"], 2),
             (&["--http-listen", "nowhere"], 2),
             (&["--log-level", "info", "--log-level", "warn"], 2),

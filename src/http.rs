@@ -1,13 +1,18 @@
 //! Every route in one table, and the server behind it.
 
 mod assets;
+mod context;
+mod counts;
 mod error;
+mod export;
+mod fields;
 mod health;
 mod live;
 mod logs;
+mod parameters;
 mod status;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -24,7 +29,7 @@ use crate::config::HttpConfig;
 use crate::docker::board::Board;
 use crate::live::Live;
 use crate::metrics::{self, Exposition};
-use crate::store::StoreReader;
+use crate::store::{Deadline, StoreError, StoreReader};
 use error::ApiError;
 
 /// How long answers under way may take once Foghorn stops.
@@ -47,12 +52,41 @@ pub struct Handles {
     pub stop: CancellationToken,
 }
 
+impl Handles {
+    /// When a question that is asked now is to be answered.
+    fn deadline(&self) -> Deadline {
+        Deadline::at(Instant::now() + self.config.query_timeout)
+    }
+}
+
+/// Answers what takes a thread's time. It is given up where the client hangs up, because then this
+/// future is dropped.
+async fn waiting<T: Send + 'static>(
+    deadline: Deadline,
+    answer: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, ApiError> {
+    struct Waiting(Deadline);
+    impl Drop for Waiting {
+        fn drop(&mut self) {
+            self.0.give_up();
+        }
+    }
+    let _waiting = Waiting(deadline);
+    let answered = tokio::task::spawn_blocking(answer).await.map_err(|error| ApiError::internal(&error))?;
+    answered.map_err(|error| ApiError::internal(&error))
+}
+
 /// The routes.
 pub fn router(handles: Handles) -> Router {
     Router::new()
         .route("/", get(assets::index))
         .route("/assets/{hash}/{name}", get(assets::asset))
         .route("/api/v1/logs", get(logs::logs))
+        .route("/api/v1/context", get(context::context))
+        .route("/api/v1/export", get(export::export))
+        .route("/api/v1/fields", get(fields::fields))
+        .route("/api/v1/histogram", get(counts::histogram))
+        .route("/api/v1/facets", get(counts::facets))
         .route("/api/v1/live", get(live::live))
         .route("/api/v1/status", get(status::status))
         .route("/healthz", get(health::healthz))

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Healthcheck(config) => Ok(cli::healthcheck::run(&config)),
+        Command::Search(config, options) => Ok(cli::search::run(&config, &options)),
         Command::Parse(config, options) => cli::parse::run(&config, &options),
         Command::Import(config, options) => Ok(runtime()?.block_on(cli::import::run(&config, &options))),
         Command::Check(config) => runtime()?.block_on(cli::check::run(&config, ask_engine)),

@@ -19,7 +19,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use amount::Amount;
-pub use index::{Requirement, index_fields, index_text, is_indexed};
+pub use index::{Decision, Requirement, index_fields, index_text, is_indexed};
 pub use parse::{MAX_QUERY_BYTES, MAX_TERMS, QueryError};
 pub use phrase::{End, Text};
 pub use value::{Comparison, Pattern, Test, Value};
@@ -130,6 +130,15 @@ impl BuiltinField {
         }
     }
 
+    /// The value as it is shown; empty where there is none.
+    pub fn text(self, record: &Record) -> Cow<'_, str> {
+        match self {
+            Self::Number if record.container.number == 0 => "".into(),
+            Self::Number => record.container.number.to_string().into(),
+            _ => self.value(record).into(),
+        }
+    }
+
     /// The value, but of the number.
     fn value(self, record: &Record) -> &str {
         let container = &record.container;
@@ -187,6 +196,11 @@ impl Query {
     /// nothing is certain.
     pub fn required(&self) -> Vec<Requirement> {
         index::required(&self.expr)
+    }
+
+    /// What an index alone decides the query by; none where records have to be read for it.
+    pub fn decision(&self) -> Option<Decision> {
+        index::decision(&self.expr)
     }
 }
 
@@ -284,6 +298,20 @@ fn field_matches(name: &str, test: &Test, record: &Record) -> bool {
         && record.fields().iter().any(|(other, value)| {
             (text::eq_fold(other, name) || aliased(name).any(|long| long == other)) && test.accepts(other, value)
         })
+}
+
+/// The values that a query finds under the name of a field of the line: those of exactly that name;
+/// where there is none, of what it is short for, and of that name in another case.
+pub fn values<'r>(name: &str, record: &'r Record) -> impl Iterator<Item = FieldValue<'r>> {
+    let is_named = record.fields().get(name).is_some();
+    record.fields().iter().filter_map(move |(other, value)| {
+        let is_meant = if is_named {
+            other == name
+        } else {
+            text::eq_fold(other, name) || aliased(name).any(|long| long == other)
+        };
+        is_meant.then_some(value)
+    })
 }
 
 /// Writes the text so that the parser reads it back: as it is where it can stand as a word, else

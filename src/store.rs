@@ -4,12 +4,16 @@
 //! committed and what is not alike. A record is in memory until the commit that makes it durable has succeeded, so a full
 //! disk loses nothing: the writer stops taking records and the engine keeps the rest.
 
+mod aggregate;
 mod commit;
+mod deadline;
 mod ledger;
 mod partition;
+mod plan;
 mod retention;
 mod schema;
 mod search;
+mod segment;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,6 +29,10 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
+pub use aggregate::{
+    Axis, Count, CountRequest, Counts, Facet, FacetCounts, Histogram, MAX_BUCKETS, MAX_SERIES, Series,
+};
+pub use deadline::Deadline;
 pub use search::{Order, Page, SearchRequest};
 
 use crate::config::{RetentionConfig, StoreConfig};
@@ -137,6 +145,13 @@ impl Shared {
         self.durability.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One look at memory and index together: a record is in exactly one of them.
+    fn snapshot(&self) -> (Vec<Arc<[Record]>>, Vec<(Arc<Partition>, tantivy::Searcher)>) {
+        let visible = self.visible();
+        let searchers = visible.partitions.values().map(|p| (Arc::clone(p), p.searcher())).collect();
+        (visible.memory.clone(), searchers)
+    }
+
     /// Moves a partition out of the way, where a person can look at it.
     fn set_aside(&self, path: &Path, reason: &str) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -180,6 +195,27 @@ impl StoreReader {
     /// [`StoreError::Index`] where the index cannot be read.
     pub fn search(&self, request: &SearchRequest) -> Result<Page, StoreError> {
         search::search(&self.shared, request)
+    }
+
+    /// Counts the records that match in steps of time. Blocks like [`search`](Self::search).
+    ///
+    /// # Errors
+    /// [`StoreError::Index`] where the index cannot be read.
+    pub fn histogram(&self, request: &CountRequest, axis: &Axis) -> Result<Histogram, StoreError> {
+        aggregate::histogram(&self.shared, request, axis)
+    }
+
+    /// Counts the values of fields in the records that match. Blocks like [`search`](Self::search).
+    ///
+    /// # Errors
+    /// [`StoreError::Index`] where the index cannot be read.
+    pub fn facets(&self, request: &CountRequest, facets: &[Facet], top: usize) -> Result<Counts, StoreError> {
+        aggregate::facets(&self.shared, request, facets, top)
+    }
+
+    /// The earliest and the latest time of all records; none where there are none.
+    pub fn time_range(&self) -> Option<(i64, i64)> {
+        aggregate::time_range(&self.shared)
     }
 }
 

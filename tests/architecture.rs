@@ -54,7 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // It runs what it offers: lines of files go through the pipeline, as those of containers do.
-    ("cli", &["app", "assemble", "config", "parse", "pipeline", "record", "signature", "store"]),
+    ("cli", &["app", "assemble", "config", "parse", "pipeline", "query", "record", "signature", "store", "text"]),
     // A program of its own beside Foghorn.
     ("sim", &[]),
 ];

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where its own preparation fails")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +11,12 @@ use std::time::{Duration, Instant};
 use foghorn::config::{RetentionConfig, StoreConfig};
 use foghorn::parse;
 use foghorn::pipeline::{Pipeline, Settings};
+use foghorn::query;
 use foghorn::query::Query;
 use foghorn::record::{
     Batch, Checkpoint, Container, ContainerCursor, ContainerId, DAY_NS, Frame, Position, Record, Stream,
 };
-use foghorn::store::{Order, SearchRequest, Store, StoreReader};
+use foghorn::store::{Axis, CountRequest, Deadline, Facet, Order, SearchRequest, Store, StoreReader};
 use foghorn::text;
 
 /// Noon, so that half a day later is another partition.
@@ -201,6 +203,73 @@ const QUERIES: [&str; 34] = [
     "nothing-that-is-there OR \"neither this\"",
 ];
 
+fn soon() -> Deadline {
+    Deadline::at(Instant::now() + Duration::from_secs(60))
+}
+
+/// A record's value of a field, by the definition; empty where it has none.
+fn value_of(facet: &Facet, record: &Record) -> String {
+    match facet {
+        Facet::Builtin(field) => field.text(record).into_owned(),
+        Facet::Field(name) => query::values(name, record).next().map_or_else(String::new, |value| value.text().into()),
+    }
+}
+
+fn cut(value: &str) -> &str {
+    &value[..value.floor_char_boundary(256)]
+}
+
+/// Counts of the store and of a scan, by the values of a field and in steps of time.
+fn count(
+    reader: &StoreReader,
+    text: &str,
+    records: &[&Record],
+    facet: &Facet,
+    from_ns: Option<i64>,
+    to_ns: Option<i64>,
+) {
+    let query: Query = text.parse().unwrap();
+    let is_wanted = |record: &&&Record| {
+        let time_ns = record.time_ns();
+        from_ns.is_none_or(|from_ns| time_ns >= from_ns) && to_ns.is_none_or(|to_ns| time_ns < to_ns)
+    };
+    let found: Vec<&Record> =
+        records.iter().filter(is_wanted).filter(|record| query.matches(record)).copied().collect();
+    let mut expected: BTreeMap<String, (u64, Vec<u64>)> = BTreeMap::new();
+    let axis = Axis { start_ns: START_NS, step_ns: DAY_NS / 24, buckets: 48, by: Some(facet.clone()) };
+    for record in &found {
+        let (count, steps) = expected.entry(cut(&value_of(facet, record)).to_owned()).or_default();
+        *count += 1;
+        steps.resize(axis.buckets, 0);
+        steps[((record.time_ns() - axis.start_ns) / axis.step_ns) as usize] += 1;
+    }
+    let request = CountRequest { query, from_ns, to_ns, deadline: soon() };
+    let counts = reader.facets(&request, std::slice::from_ref(facet), 1_000).unwrap();
+    assert!(!counts.is_partial);
+    assert_eq!(counts.total, found.len() as u64, "{text}");
+    let [counted] = &counts.facets[..] else { panic!("one facet is one answer") };
+    let mut values: BTreeMap<_, _> = counted.values.iter().map(|one| (one.value.clone(), one.count)).collect();
+    if counted.missing > 0 {
+        values.insert(String::new(), counted.missing);
+    }
+    let sums: BTreeMap<_, _> = expected.iter().map(|(value, (count, _))| (value.clone(), *count)).collect();
+    assert_eq!(values, sums, "{text} by {}", facet.name());
+    assert!(counted.values.is_sorted_by_key(|one| (std::cmp::Reverse(one.count), one.value.clone())));
+    let histogram = reader.histogram(&request, &axis).unwrap();
+    assert_eq!(histogram.total, found.len() as u64, "{text}");
+    for series in &histogram.series {
+        assert_eq!(
+            Some(&series.counts),
+            expected.get(&series.value).map(|(_, steps)| steps),
+            "{text}: {}",
+            series.value
+        );
+    }
+    let sum = |counts: &Vec<u64>| counts.iter().sum::<u64>();
+    let told: u64 = histogram.series.iter().map(|series| sum(&series.counts)).sum();
+    assert_eq!(told + histogram.others.as_ref().map_or(0, sum), histogram.total, "{text}");
+}
+
 /// All that matches, page by page.
 fn pages(reader: &StoreReader, query: &Query, order: Order, limit: usize) -> Vec<Record> {
     let mut found: Vec<Record> = Vec::new();
@@ -213,7 +282,7 @@ fn pages(reader: &StoreReader, query: &Query, order: Order, limit: usize) -> Vec
                 order,
                 after: found.last().map(Record::id),
                 limit,
-                deadline: Instant::now() + Duration::from_secs(60),
+                deadline: soon(),
             })
             .unwrap();
         assert!(!page.is_partial);
@@ -252,6 +321,15 @@ async fn the_store_answers_as_a_scan_does() {
         }
         let found: Vec<_> = pages(&reader, &query, order, limit).iter().map(Record::id).collect();
         assert_eq!(found, expected, "{text}");
+        let facet = match number % 4 {
+            0 => "level",
+            1 => "service",
+            2 => "format",
+            _ => ["http.status", "logger", "number", "container"][draw.below(4)],
+        };
+        let at = |draw: &mut Draw| Some(all[draw.below(all.len())].time_ns()).filter(|_| number % 3 == 0);
+        let (from_ns, to_ns) = (at(&mut draw), at(&mut draw));
+        count(&reader, text, &all, &Facet::from_name(facet), from_ns, to_ns);
     }
     assert!(matched * 3 > texts.len() * 2, "{matched} of {} queries find something", texts.len());
     tokio::task::spawn_blocking(|| store.close()).await.unwrap();

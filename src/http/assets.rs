@@ -20,6 +20,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("icon.svg", SVG, include_str!("../ui/icon.svg")),
     ("api.js", JS, include_str!("../ui/api.js")),
     ("format.js", JS, include_str!("../ui/format.js")),
+    ("histogram.js", JS, include_str!("../ui/histogram.js")),
     ("list.js", JS, include_str!("../ui/list.js")),
     ("main.js", JS, include_str!("../ui/main.js")),
     ("notices.js", JS, include_str!("../ui/notices.js")),

@@ -4,20 +4,17 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::rejection::QueryRejection;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::Handles;
 use super::error::ApiError;
-use super::logs::Given;
+use super::parameters::{Given, Parameters};
 use crate::live::Heard;
 use crate::record::{Record, Shown};
 
 /// Proxies close connections that are silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-type Parameters = Result<axum::extract::Query<Vec<(String, String)>>, QueryRejection>;
 
 pub(super) async fn live(
     State(handles): State<Handles>,

@@ -124,6 +124,58 @@ pub(super) fn required(expr: &Expr) -> Vec<Requirement> {
     list
 }
 
+/// A query as an index answers it alone: over the tokens of [`index_text`] and the built-in fields,
+/// with nothing left to verify on a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// This is one of the tokens.
+    Token(String),
+    /// One of the tokens begins with this.
+    TokenPrefix(String),
+    /// What a built-in field is tested for.
+    Builtin(BuiltinField, Test),
+    /// Each of them; none is everything.
+    All(Vec<Decision>),
+    /// At least one of them.
+    Any(Vec<Decision>),
+    /// What it is not.
+    Not(Box<Decision>),
+}
+
+impl Decision {
+    /// Whether a record is what a decision by its built-in fields alone asks for; tokens are not
+    /// looked for.
+    pub fn holds(&self, record: &Record) -> bool {
+        match self {
+            Self::Token(_) | Self::TokenPrefix(_) => false,
+            Self::Builtin(field, test) => field.matches(test, record),
+            Self::All(parts) => parts.iter().all(|part| part.holds(record)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(record)),
+            Self::Not(part) => !part.holds(record),
+        }
+    }
+}
+
+/// What decides the expression without the records; none where they have to be read.
+pub(super) fn decision(expr: &Expr) -> Option<Decision> {
+    let list = |parts: &[Expr]| parts.iter().map(decision).collect::<Option<Vec<_>>>();
+    match expr {
+        Expr::All(parts) => list(parts).map(Decision::All),
+        Expr::Any(parts) => list(parts).map(Decision::Any),
+        Expr::Not(part) => decision(part).map(|part| Decision::Not(Box::new(part))),
+        Expr::Builtin(field, test) => Some(Decision::Builtin(*field, test.clone())),
+        Expr::Text(text) => match (text.run().tokens(), text.uuid()) {
+            ([token], None) if is_indexed(token) => Some(match text.run().end() {
+                End::Whole => Decision::Token(token.clone()),
+                End::Prefix => Decision::TokenPrefix(token.clone()),
+            }),
+            // The words of a phrase have to follow each other, which no index of words tells.
+            _ => None,
+        },
+        Expr::Pattern(_) | Expr::Field(..) => None,
+    }
+}
+
 fn collect(expr: &Expr, list: &mut Vec<Requirement>) {
     match expr {
         Expr::All(parts) => parts.iter().for_each(|part| collect(part, list)),

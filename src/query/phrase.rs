@@ -4,6 +4,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
+use super::index::index_fields;
 use super::value::with_text;
 use crate::record::{COMPUTED_NAMES, Record};
 use crate::text;
@@ -74,6 +75,14 @@ impl Text {
     }
 
     pub(super) fn matches(&self, record: &Record) -> bool {
+        if let ([_], None) = (self.run.tokens(), &self.uuid) {
+            // One word is what an index holds: also of names, and of numbers in their usual form.
+            let mut is_found = self.run.is_in(&record.raw);
+            if !is_found && !record.fields().is_empty() {
+                index_fields(record, |token| is_found |= self.run.fits(0, token));
+            }
+            return is_found;
+        }
         let is_said = |(name, _): &(&str, _)| !COMPUTED_NAMES.contains(name);
         self.is_in(&record.raw)
             || record.fields().iter().filter(is_said).any(|(_, value)| with_text(value, |text| self.is_in(text)))

@@ -4,22 +4,17 @@
 //! read and matched by the same evaluator that live tail uses. Segments are visited in the order
 //! of time and left out where they cannot hold anything better than what was found.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
-use std::time::Instant;
+use std::collections::HashMap;
 
-use tantivy::columnar::{Column, StrColumn};
-use tantivy::query::{
-    AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery, TermSetQuery,
-};
-use tantivy::schema::{Field, IndexRecordOption, Value as _};
-use tantivy::{DateTime, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader, TERMINATED, TantivyDocument, Term};
+use tantivy::query::Query as TantivyQuery;
+use tantivy::{DocId, DocSet, SegmentOrdinal, TERMINATED};
 
-use super::partition::{Partition, time_range};
-use super::schema::{self, Fields, Marks};
-use super::{Shared, StoreError};
-use crate::query::{BuiltinField, Query, Requirement};
-use crate::record::{Container, Kind, Position, Record, RecordId};
+use super::partition::time_range;
+use super::plan::narrow;
+use super::segment::Segment;
+use super::{Deadline, Shared, StoreError};
+use crate::query::Query;
+use crate::record::{Record, RecordId};
 
 /// Which end first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +41,7 @@ pub struct SearchRequest {
     /// The most records to answer with.
     pub limit: usize,
     /// When to stop and answer with what was found.
-    pub deadline: Instant,
+    pub deadline: Deadline,
 }
 
 /// Records, and whether they are all there is.
@@ -139,11 +134,7 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
     }
 
     // One look at memory and index together: a record is in exactly one of them.
-    let (memory, searchers): (Vec<_>, Vec<_>) = {
-        let visible = shared.visible();
-        let searchers = visible.partitions.values().map(|p| (Arc::clone(p), p.searcher())).collect();
-        (visible.memory.clone(), searchers)
-    };
+    let (memory, searchers) = shared.snapshot();
     let mut best = Best { request, rank, found: Vec::new() };
     for records in &memory {
         for record in records.iter() {
@@ -173,7 +164,7 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
         if best.floor().is_some_and(|floor| span.high < floor) {
             break;
         }
-        if Instant::now() >= request.deadline {
+        if request.deadline.is_over() {
             unseen = unseen.max(Some(span.high));
             break;
         }
@@ -197,166 +188,7 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
     Ok(Page { records: best.found.into_iter().map(|(_, record)| record).collect(), has_more, is_partial })
 }
 
-/// What a record that matches certainly has, as a query of the index.
-fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn TantivyQuery>, StoreError> {
-    Ok(match narrow_by(&query.required(), fields, searcher)? {
-        Some(query) => Box::new(ConstScoreQuery::new(query, 1.0)),
-        None => Box::new(AllQuery),
-    })
-}
-
-/// All of these, as one query; none where there are none.
-fn narrow_by(
-    requirements: &[Requirement],
-    fields: Fields,
-    searcher: &Searcher,
-) -> Result<Option<Box<dyn TantivyQuery>>, StoreError> {
-    let mut parts: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
-    let (mut of_container, mut of_marks) = (Vec::new(), Vec::new());
-    for requirement in requirements {
-        match (column(requirement), requirement) {
-            (Some(ColumnOf::Container), _) => of_container.push(requirement),
-            (Some(ColumnOf::Marks), _) => of_marks.push(requirement),
-            (None, Requirement::Token(token)) => parts.push((Occur::Must, term(fields.body, token))),
-            (None, Requirement::TokenPrefix(prefix)) => parts.push((Occur::Must, begins(fields.body, prefix)?)),
-            (None, Requirement::Any(alternatives)) => {
-                let any = alternatives.iter().map(|list| narrow_by(list, fields, searcher));
-                // One that narrows nothing leaves all of them open.
-                if let Some(any) = any.collect::<Result<Option<Vec<_>>, _>>()? {
-                    let any = any.into_iter().map(|query| (Occur::Should, query)).collect();
-                    parts.push((Occur::Must, Box::new(BooleanQuery::new(any))));
-                }
-            }
-            (None, Requirement::Keyword { .. } | Requirement::KeywordPrefix { .. }) => {}
-        }
-    }
-    for (field, requirements) in [(fields.origin, of_container), (fields.marks, of_marks)] {
-        if !requirements.is_empty() {
-            let terms = keywords(searcher, field, |keyword| {
-                let record = skeleton(keyword, field == fields.marks);
-                requirements.iter().all(|requirement| satisfies(requirement, &record))
-            })?;
-            parts.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
-        }
-    }
-    Ok(if parts.is_empty() { None } else { Some(Box::new(BooleanQuery::new(parts))) })
-}
-
-/// The columns of which one keyword tells all that they know of a record.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ColumnOf {
-    Container,
-    Marks,
-}
-
-/// The column that alone decides a requirement; none of a word's, and where it takes several.
-fn column(requirement: &Requirement) -> Option<ColumnOf> {
-    match requirement {
-        Requirement::Token(_) | Requirement::TokenPrefix(_) => None,
-        Requirement::Keyword { field, .. } | Requirement::KeywordPrefix { field, .. } => Some(match field {
-            BuiltinField::Container
-            | BuiltinField::ContainerId
-            | BuiltinField::Project
-            | BuiltinField::Service
-            | BuiltinField::Number => ColumnOf::Container,
-            BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind | BuiltinField::Format => ColumnOf::Marks,
-        }),
-        Requirement::Any(alternatives) => {
-            let mut columns = alternatives.iter().flatten().map(column);
-            let first = columns.next()??;
-            columns.all(|column| column == Some(first)).then_some(first)
-        }
-    }
-}
-
-/// The keywords of `field` that pass, from the dictionaries of all segments: there are few.
-fn keywords(searcher: &Searcher, field: Field, passes: impl Fn(&str) -> bool) -> Result<Vec<Term>, StoreError> {
-    let mut terms = BTreeSet::new();
-    for reader in searcher.segment_readers() {
-        let index = reader.inverted_index(field)?;
-        let mut keywords = index.terms().stream()?;
-        while keywords.advance() {
-            if let Some(keyword) = std::str::from_utf8(keywords.key()).ok().filter(|keyword| passes(keyword)) {
-                terms.insert(Term::from_field_text(field, keyword));
-            }
-        }
-    }
-    Ok(terms.into_iter().collect())
-}
-
-/// A record that has the keyword and nothing else.
-fn skeleton(keyword: &str, is_marks: bool) -> Record {
-    let marks = Marks::from_keyword(if is_marks { keyword } else { "" });
-    Record {
-        container: Arc::new(schema::container(if is_marks { "" } else { keyword })),
-        stream: marks.stream,
-        position: Position::default(),
-        kind: marks.kind,
-        level: marks.level,
-        raw: "".into(),
-        fields: crate::record::Fields::default(),
-        format: marks.format,
-        truncated: marks.truncated,
-    }
-}
-
-fn satisfies(requirement: &Requirement, record: &Record) -> bool {
-    match requirement {
-        Requirement::Keyword { field, value } => field.keyword(record) == value.as_str(),
-        Requirement::KeywordPrefix { field, value } => field.keyword(record).starts_with(value.as_str()),
-        Requirement::Any(alternatives) => {
-            alternatives.iter().any(|list| list.iter().all(|requirement| satisfies(requirement, record)))
-        }
-        Requirement::Token(_) | Requirement::TokenPrefix(_) => true,
-    }
-}
-
-fn term(field: Field, text: &str) -> Box<dyn TantivyQuery> {
-    Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
-}
-
-fn begins(field: Field, prefix: &str) -> Result<Box<dyn TantivyQuery>, StoreError> {
-    Ok(Box::new(RegexQuery::from_pattern(&format!("{}(.|\\n)*", regex::escape(prefix)), field)?))
-}
-
-/// One segment, with the columns that make a record.
-struct Segment<'a> {
-    shared: &'a Shared,
-    fields: Fields,
-    searcher: &'a Searcher,
-    ordinal: SegmentOrdinal,
-    reader: &'a SegmentReader,
-    times: Column<DateTime>,
-    ordinals: Column<u64>,
-    origins: StrColumn,
-    marks: StrColumn,
-}
-
-impl<'a> Segment<'a> {
-    fn open(
-        shared: &'a Shared,
-        partition: &Partition,
-        searcher: &'a Searcher,
-        ordinal: SegmentOrdinal,
-    ) -> Result<Self, StoreError> {
-        let reader = searcher.segment_reader(ordinal);
-        let fast = reader.fast_fields();
-        let text = |name: &str| -> tantivy::Result<StrColumn> {
-            fast.str(name)?.ok_or_else(|| tantivy::TantivyError::SchemaError(format!("the column {name} is missing")))
-        };
-        Ok(Self {
-            shared,
-            fields: partition.fields(),
-            searcher,
-            ordinal,
-            reader,
-            times: fast.date("time")?,
-            ordinals: fast.u64("ordinal")?,
-            origins: text("origin")?,
-            marks: text("marks")?,
-        })
-    }
-
+impl Segment<'_> {
     /// Offers the segment's matching records, best first, until no further one can be taken.
     /// Answers the best rank that was not looked at, where the deadline came first.
     fn search(&self, query: &dyn TantivyQuery, window: Window, best: &mut Best<'_>) -> Result<Option<i64>, StoreError> {
@@ -403,7 +235,7 @@ impl<'a> Segment<'a> {
                 if best.floor().is_some_and(|floor| place < floor) {
                     return Ok(None);
                 }
-                if count % 64 == 63 && Instant::now() >= best.request.deadline {
+                if count % 64 == 63 && best.request.deadline.is_over() {
                     return Ok(Some(place));
                 }
                 best.offer(self.record(doc, &mut containers)?);
@@ -414,53 +246,6 @@ impl<'a> Segment<'a> {
             window.high = lowest - 1;
             wanted = wanted.saturating_mul(4);
         }
-    }
-
-    fn record(&self, doc: DocId, containers: &mut HashMap<u64, Arc<Container>>) -> Result<Record, StoreError> {
-        let stored: TantivyDocument = self.searcher.doc(tantivy::DocAddress::new(self.ordinal, doc))?;
-        let text = |field| stored.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
-        let raw = text(self.fields.raw);
-        let extra = text(self.fields.extra);
-        let origin = self.origins.ords().first(doc).unwrap_or_default();
-        let container = if let Some(container) = containers.get(&origin) {
-            Arc::clone(container)
-        } else {
-            let container = Arc::new(schema::container(&Self::text(&self.origins, doc)?));
-            containers.insert(origin, Arc::clone(&container));
-            container
-        };
-        let marks = Marks::from_keyword(&Self::text(&self.marks, doc)?);
-        let time_ns = self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default();
-        let mut fields = if marks.kind == Kind::Line {
-            (self.shared.read_fields)(raw, marks.format, time_ns, &container)
-        } else {
-            crate::record::Fields::default()
-        };
-        if !extra.is_empty() {
-            schema::add_extra(&mut fields, extra);
-        }
-        Ok(Record {
-            container,
-            stream: marks.stream,
-            position: Position {
-                time_ns,
-                ordinal: self.ordinals.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
-            },
-            kind: marks.kind,
-            level: marks.level,
-            raw: raw.into(),
-            fields,
-            format: marks.format,
-            truncated: marks.truncated,
-        })
-    }
-
-    fn text(column: &StrColumn, doc: DocId) -> Result<String, StoreError> {
-        let mut text = String::new();
-        if let Some(ord) = column.ords().first(doc) {
-            column.ord_to_str(ord, &mut text)?;
-        }
-        Ok(text)
     }
 }
 

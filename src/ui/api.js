@@ -5,6 +5,7 @@
 import { parseJson } from "./record.js";
 import { apiUrl } from "./url.js";
 
+/** @import {Counts} from "./histogram.js" */
 /** @import {LogRecord} from "./record.js" */
 
 /**
@@ -88,6 +89,16 @@ export async function logs(parameters, signal) {
     if (!(error instanceof ApiError) || error.parameter !== "limit") throw error;
     return getJson(apiUrl("logs", { ...parameters, limit: "" }), signal);
   }
+}
+
+/**
+ * How many records there are in steps of time.
+ * @param {Record<string, string | number>} parameters
+ * @param {AbortSignal} signal
+ * @returns {Promise<Counts>}
+ */
+export function histogram(parameters, signal) {
+  return getJson(apiUrl("histogram", parameters), signal);
 }
 
 /**

@@ -5,8 +5,9 @@
  * before, with its requests, so an answer that comes late is never shown under another question.
  */
 
-import { ApiError, isAbort, live, logs, status as fetchStatus } from "./api.js";
+import { ApiError, histogram as fetchHistogram, isAbort, live, logs, status as fetchStatus } from "./api.js";
 import { LEVELS, count, fromControl, plural, splitAt, toControl, zoneText } from "./format.js";
+import { Histogram } from "./histogram.js";
 import { LogList } from "./list.js";
 import { emptyNotice, problems } from "./notices.js";
 import { fieldValue, highlight, withField, withoutValue } from "./query.js";
@@ -27,6 +28,8 @@ const CATCH_UP_NS = 10_000_000_000n;
 /** Live lines may be stored a moment after they were sent: look once more then. */
 const SECOND_LOOK_MS = 3000;
 const FLUSH_MS = 80;
+/** Counting again is left out where it takes longer. */
+const COUNT_MS = 500;
 const STATUS_MS = 5000;
 const STATUS_LOST_MS = 2000;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15_000];
@@ -50,7 +53,7 @@ const at = {
   range: get("range", HTMLSelectElement), service: get("service", HTMLSelectElement), level: get("level", HTMLSelectElement),
   follow: get("follow", HTMLButtonElement), zone: get("zone", HTMLButtonElement), wrap: get("wrap", HTMLButtonElement),
   custom: get("custom", HTMLFormElement), customFrom: get("custom-from", HTMLInputElement), customTo: get("custom-to", HTMLInputElement),
-  customError: get("custom-error", HTMLElement), banners: get("banners", HTMLElement), scroller: get("scroller", HTMLElement),
+  customError: get("custom-error", HTMLElement), histogram: get("histogram", HTMLElement), banners: get("banners", HTMLElement), scroller: get("scroller", HTMLElement),
   list: get("list", HTMLElement), empty: get("empty", HTMLElement), older: get("older", HTMLElement), newer: get("newer", HTMLElement),
   olderText: get("older-text", HTMLElement), newerText: get("newer-text", HTMLElement), olderButton: get("older-button", HTMLButtonElement),
   newerButton: get("newer-button", HTMLButtonElement), jump: get("jump", HTMLButtonElement), shown: get("shown", HTMLElement),
@@ -88,6 +91,8 @@ const list = new LogList(at.scroller, at.list, {
   copy,
 }, () => showEdges());
 
+const histogram = new Histogram(at.histogram, (from, to) => go({ from, to }));
+
 // ---- what is asked for
 
 /** Goes to another state, as a link would. @param {Partial<State>} change */
@@ -106,7 +111,10 @@ function enter(next) {
   showControls();
   const same = before.query === next.query && before.from === next.from && before.to === next.to;
   if (same && before.follow === next.follow) {
-    if (before.zone !== next.zone) list.setZone(next.zone);
+    if (before.zone !== next.zone) {
+      list.setZone(next.zone);
+      void showHistogram(session.signal);
+    }
     return;
   }
   if (same && !next.follow && phase === "shown") {
@@ -144,12 +152,14 @@ async function ask() {
       found();
       at.scroller.removeAttribute("aria-busy");
       showAll();
+      void showHistogram(signal);
       if (state.follow) void followLive(signal);
       return;
     } catch (error) {
       if (signal.aborted || isAbort(error)) return;
       const problem = error instanceof ApiError ? error : new ApiError(String(error));
       list.reset(state.zone, null);
+      histogram.clear();
       hasOlder = false;
       partial = false;
       at.scroller.removeAttribute("aria-busy");
@@ -162,6 +172,20 @@ async function ask() {
       await pause(RETRY_MS[Math.min(attempt + 1, RETRY_MS.length - 1)], signal);
     }
   }
+}
+
+let countedIn = 0;
+
+/** Counts what the list shows a part of; without an answer there are no bars. @param {AbortSignal} signal */
+async function showHistogram(signal) {
+  const began = performance.now();
+  try {
+    const counts = await fetchHistogram({ query: state.query, from: state.from, to: state.to, by: "level" }, signal);
+    if (!signal.aborted) histogram.draw(counts, state.zone);
+  } catch (error) {
+    if (!signal.aborted && !isAbort(error)) histogram.clear();
+  }
+  countedIn = performance.now() - began;
 }
 
 /** @param {"older" | "newer"} direction */
@@ -371,6 +395,7 @@ async function checkStatus() {
   try {
     lastStatus = await fetchStatus(AbortSignal.timeout(10_000));
     found();
+    if (state.follow && phase === "shown" && !document.hidden && countedIn < COUNT_MS) void showHistogram(session.signal);
     // What failed while Foghorn was away is asked again.
     if (wasLost && phase === "failed") void ask();
     else if (wasLost && liveState === "retrying") void followLive(session.signal);

@@ -113,6 +113,25 @@ function logs(response, given) {
   return send(response, 200, { records: page, next_cursor: found.length > limit ? page.at(-1).id : null, partial: set.partial !== "" });
 }
 
+function histogram(response, given) {
+  const matches = parseQuery(given.get("query") ?? "");
+  const first = Number((records[0] ? key(records[0].id)[0] : now()) / 1_000_000n);
+  const [from, to] = [Number(timeNs(given.get("from"), BigInt(first) * 1_000_000n) / 1_000_000n), Number(timeNs(given.get("to"), now()) / 1_000_000n)];
+  const step = Math.max(1000, Math.ceil((to - from) / 60_000) * 1000);
+  const start = from - (from % step);
+  const buckets = Math.ceil((to - start) / step);
+  const series = new Map();
+  let total = 0;
+  for (const record of records) {
+    const at = Number(key(record.id)[0] / 1_000_000n);
+    if (at < from || at >= to || !matches(record)) continue;
+    if (!series.has(record.level)) series.set(record.level, new Array(buckets).fill(0));
+    series.get(record.level)[Math.floor((at - start) / step)] += 1;
+    total += 1;
+  }
+  send(response, 200, { start: new Date(start).toISOString(), step_ms: step, buckets, by: "level", series: [...series].map(([value, counts]) => ({ value, counts })), total, partial: false });
+}
+
 function live(response, given) {
   if (set.busy) return refuse(response, 503, "too_many_readers", "100 readers are following already, and live.max_readers allows no more");
   const reader = { response, matches: parseQuery(given.get("query") ?? "") };
@@ -154,6 +173,7 @@ createServer(async (request, response) => {
   if (!url.pathname.startsWith(`${base}/`)) return refuse(response, 404, "not_found", "nothing here");
   const path = url.pathname.slice(base.length + 1);
   if (path === "api/v1/logs") return logs(response, url.searchParams);
+  if (path === "api/v1/histogram") return histogram(response, url.searchParams);
   if (path === "api/v1/live") return live(response, url.searchParams);
   if (path === "api/v1/status") return status(response);
   if (path.startsWith("mock/")) return mock(response, path.slice(5), url.searchParams);

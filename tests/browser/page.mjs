@@ -63,6 +63,19 @@ const tests = {
     await page.until("document.querySelector('#query').value === '' && !location.search.includes('query')");
   },
 
+  async "bars count the lines, and one of them shows its time"(page) {
+    await append("counted");
+    await page.open(link(token));
+    const bars = "[...document.querySelectorAll('#histogram .step')]";
+    await page.until(`${loaded} && ${bars}.some((bar) => bar.querySelector(".part"))`);
+    await page.until(`${bars}.map((bar) => Number(/: ([0-9,.]+) line/.exec(bar.title)[1].replace(/[,.]/g, ""))).reduce((a, b) => a + b, 0) >= ${lines}`, 10_000);
+    await page.value(`${bars}.findLast((bar) => bar.querySelector(".part")).click()`);
+    await page.until(`${loaded} && location.search.includes("to=") && ${rows("counted")}.length === 1`);
+    assert.equal(await page.value("document.querySelector('#range').value"), "custom");
+    await page.open(link(`nosuchword${token}`));
+    await page.until("document.querySelector('#empty h2') && document.querySelector('#histogram').hidden");
+  },
+
   async "a query error stands where the column is"(page) {
     await page.open(link("api status:"));
     await page.until("document.querySelector('#query-error').textContent !== ''");

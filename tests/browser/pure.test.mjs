@@ -12,6 +12,7 @@ const format = await import(new URL("format.js", ui).href);
 const record = await import(new URL("record.js", ui).href);
 const notices = await import(new URL("notices.js", ui).href);
 const api = await import(new URL("api.js", ui).href);
+const histogram = await import(new URL("histogram.js", ui).href);
 
 /** One row each: what goes in, and what comes out. */
 function table(name, f, rows) {
@@ -178,3 +179,18 @@ table("notices.emptyNotice", notice, [
   [[state({ from: "-7d", follow: false }), "shown", "", healthy], ["No lines in the last 7 days", "Follow", "All time"]],
   [[state({}), "shown", "", null], ["No lines in the last hour", "Last 7 days", "All time"]],
 ]);
+
+table("histogram.stepText", histogram.stepText, [
+  [120_000, "2 min"],
+  [90_000, "90 s"],
+  [3_600_000, "1 h"],
+  [604_800_000, "7 d"],
+  [10, "10 ms"],
+]);
+
+test("a bar stands on what is bad, and counts everything", () => {
+  const series = [{ value: "info", counts: [5, 0] }, { value: "error", counts: [2, 0] }, { value: "", counts: [1, 3] }];
+  const counts = { start: "", step_ms: 1, buckets: 2, series, others: [4, 0], total: 15, partial: false };
+  assert.deepEqual(histogram.levelsOf(counts, 0), [{ level: "error", count: 2 }, { level: "info", count: 5 }, { level: "unknown", count: 5 }]);
+  assert.deepEqual(histogram.levelsOf(counts, 1), [{ level: "unknown", count: 3 }]);
+});

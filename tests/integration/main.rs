@@ -13,6 +13,7 @@ mod multiline;
 mod reading;
 mod resuming;
 mod rules;
+mod searching;
 mod secrets;
 mod store;
 mod support;

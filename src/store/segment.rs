@@ -1,0 +1,103 @@
+//! One segment of a partition, with the columns that make a record.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tantivy::columnar::{Column, StrColumn};
+use tantivy::schema::Value as _;
+use tantivy::{DateTime, DocId, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument};
+
+use super::partition::Partition;
+use super::schema::{self, Fields, Marks};
+use super::{Shared, StoreError};
+use crate::record::{Container, Kind, Position, Record};
+
+/// One segment, with the columns that make a record.
+pub(super) struct Segment<'a> {
+    pub shared: &'a Shared,
+    pub fields: Fields,
+    pub searcher: &'a Searcher,
+    pub ordinal: SegmentOrdinal,
+    pub reader: &'a SegmentReader,
+    pub times: Column<DateTime>,
+    pub ordinals: Column<u64>,
+    pub origins: StrColumn,
+    pub marks: StrColumn,
+}
+
+impl<'a> Segment<'a> {
+    pub(super) fn open(
+        shared: &'a Shared,
+        partition: &Partition,
+        searcher: &'a Searcher,
+        ordinal: SegmentOrdinal,
+    ) -> Result<Self, StoreError> {
+        let reader = searcher.segment_reader(ordinal);
+        let fast = reader.fast_fields();
+        let text = |name: &str| -> tantivy::Result<StrColumn> {
+            fast.str(name)?.ok_or_else(|| tantivy::TantivyError::SchemaError(format!("the column {name} is missing")))
+        };
+        Ok(Self {
+            shared,
+            fields: partition.fields(),
+            searcher,
+            ordinal,
+            reader,
+            times: fast.date("time")?,
+            ordinals: fast.u64("ordinal")?,
+            origins: text("origin")?,
+            marks: text("marks")?,
+        })
+    }
+
+    pub(super) fn record(
+        &self,
+        doc: DocId,
+        containers: &mut HashMap<u64, Arc<Container>>,
+    ) -> Result<Record, StoreError> {
+        let stored: TantivyDocument = self.searcher.doc(tantivy::DocAddress::new(self.ordinal, doc))?;
+        let text = |field| stored.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
+        let raw = text(self.fields.raw);
+        let extra = text(self.fields.extra);
+        let origin = self.origins.ords().first(doc).unwrap_or_default();
+        let container = if let Some(container) = containers.get(&origin) {
+            Arc::clone(container)
+        } else {
+            let container = Arc::new(schema::container(&Self::text(&self.origins, doc)?));
+            containers.insert(origin, Arc::clone(&container));
+            container
+        };
+        let marks = Marks::from_keyword(&Self::text(&self.marks, doc)?);
+        let time_ns = self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default();
+        let mut fields = if marks.kind == Kind::Line {
+            (self.shared.read_fields)(raw, marks.format, time_ns, &container)
+        } else {
+            crate::record::Fields::default()
+        };
+        if !extra.is_empty() {
+            schema::add_extra(&mut fields, extra);
+        }
+        Ok(Record {
+            container,
+            stream: marks.stream,
+            position: Position {
+                time_ns,
+                ordinal: self.ordinals.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
+            },
+            kind: marks.kind,
+            level: marks.level,
+            raw: raw.into(),
+            fields,
+            format: marks.format,
+            truncated: marks.truncated,
+        })
+    }
+
+    fn text(column: &StrColumn, doc: DocId) -> Result<String, StoreError> {
+        let mut text = String::new();
+        if let Some(ord) = column.ords().first(doc) {
+            column.ord_to_str(ord, &mut text)?;
+        }
+        Ok(text)
+    }
+}

@@ -208,7 +208,9 @@ impl Pager {
     fn start(options: &Options) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let plain = Self::Stdout(io::BufWriter::new(io::stdout()), is_terminal && is_colour_wanted());
-        if !is_terminal || options.follow || options.json {
+        // A pager asks a terminal that cannot do what it needs for a key.
+        let is_able = std::env::var("TERM").is_ok_and(|term| !term.is_empty() && term != "dumb");
+        if !is_terminal || !is_able || options.follow || options.json {
             return plain;
         }
         let named = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
@@ -217,8 +219,8 @@ impl Pager {
         let mut command = std::process::Command::new(words.next().unwrap_or("less"));
         command.args(words).stdin(Stdio::piped());
         if std::env::var_os("LESS").is_none() {
-            // Gone when all fits on the screen; colours as they are; begin at the end.
-            command.env("LESS", "FRX+G");
+            // Gone when all fits on the screen, and colours as they are.
+            command.env("LESS", "FRX");
         }
         command.spawn().map_or(plain, Self::Child)
     }

@@ -1,8 +1,10 @@
 //! What kind of file it is, from its first lines, and one line of it → who said what, when.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 
 use crate::record::Stream;
 
@@ -198,7 +200,7 @@ fn docker(line: &[u8]) -> Option<Said<'_>> {
 struct Object<'a> {
     #[serde(borrow)]
     line: Cow<'a, str>,
-    #[serde(alias = "time", default)]
+    #[serde(borrow, alias = "time", default)]
     ts: Option<Moment<'a>>,
     #[serde(borrow, default)]
     container: Cow<'a, str>,
@@ -212,12 +214,46 @@ struct Object<'a> {
     number: u32,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// A time, in one of the ways that programs write it.
 enum Moment<'a> {
     Number(i64),
     Fraction(f64),
-    Text(#[serde(borrow)] Cow<'a, str>),
+    Text(Cow<'a, str>),
+}
+
+/// Without an attempt at each variant in turn, whose errors cost more than the rest of the line.
+impl<'de: 'a, 'a> Deserialize<'de> for Moment<'a> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl<'de> Visitor<'de> for Seen {
+            type Value = Moment<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time as a number or a text")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Moment<'de>, E> {
+                Ok(Moment::Number(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Moment<'de>, E> {
+                Ok(i64::try_from(number).map_or(Moment::Fraction(number as f64), Moment::Number))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Moment<'de>, E> {
+                Ok(Moment::Fraction(number))
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Moment<'de>, E> {
+                Ok(Moment::Text(text.into()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Moment<'de>, E> {
+                Ok(Moment::Text(text.to_owned().into()))
+            }
+        }
+        json.deserialize_any(Seen)
+    }
 }
 
 impl Moment<'_> {

@@ -104,7 +104,8 @@ impl Options {
         match (self.query.trim(), services.as_str()) {
             (query, "") => query.to_owned(),
             ("", services) => services.to_owned(),
-            (query, services) => format!("({services}) ({query})"),
+            // Its columns stay what they are, but for the parenthesis.
+            (query, services) => format!("({query}) ({services})"),
         }
     }
 
@@ -282,7 +283,7 @@ mod tests {
         assert_eq!(
             parameters,
             [
-                ("query", r#"(service:"web" OR service:"a\"b") (a OR b)"#.to_owned()),
+                ("query", r#"(a OR b) (service:"web" OR service:"a\"b")"#.to_owned()),
                 ("from", "-15m".into()),
                 ("to", "2026-11-21T01:00:00Z".into()),
             ]

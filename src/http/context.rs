@@ -105,10 +105,10 @@ fn find(store: &StoreReader, id: &RecordId, deadline: &Deadline) -> Result<Optio
         query: Query::all(vec![equals(BuiltinField::ContainerId, id.container.as_str())]),
         from_ns: Some(id.time_ns),
         to_ns: Some(id.time_ns.saturating_add(1)),
-        order: Order::OldestFirst,
-        after: None,
-        // Ordinals tell apart what a container said at one time.
-        limit: 10_000,
+        order: Order::NewestFirst,
+        // The first one at or before it: many may have one time.
+        after: Some(RecordId { ordinal: id.ordinal.saturating_add(1), ..id.clone() }),
+        limit: 1,
         deadline: deadline.clone(),
     };
     Ok(store.search(&request)?.records.into_iter().find(|record| record.id() == *id))

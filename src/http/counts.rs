@@ -46,6 +46,8 @@ const USUAL_BUCKETS: i64 = 60;
 /// The range where nothing is stored and none is given.
 const USUAL_RANGE_NS: i64 = 3_600_000_000_000;
 const MS_NS: i64 = 1_000_000;
+/// Further apart, nanoseconds overflow.
+const MAX_RANGE_NS: i64 = 100 * 366 * 86_400_000_000_000;
 const MAX_FACETS: usize = 16;
 const USUAL_VALUES: u64 = 10;
 const MAX_VALUES: u64 = 1_000;
@@ -74,8 +76,13 @@ pub(super) async fn histogram(State(handles): State<Handles>, parameters: Parame
     let end_ns = to_ns.unwrap_or_else(|| known.map_or(now_ns, |(_, last_ns)| now_ns.max(last_ns.saturating_add(1))));
     let from_ns = match parameters.time_ns("from", now)? {
         Some(from_ns) => from_ns,
-        None => known.map_or(end_ns - USUAL_RANGE_NS, |(first_ns, _)| first_ns).min(end_ns - 1),
+        None => {
+            known.map_or(end_ns.saturating_sub(USUAL_RANGE_NS), |(first_ns, _)| first_ns).min(end_ns.saturating_sub(1))
+        }
     };
+    if end_ns.checked_sub(from_ns).is_none_or(|range_ns| range_ns > MAX_RANGE_NS) {
+        return Err(ApiError::parameter("from", "the range is too long, expected a hundred years at most"));
+    }
     if from_ns >= end_ns {
         return Err(ApiError::parameter("to", "the range is empty, expected a time after from"));
     }

@@ -8,18 +8,16 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use futures_util::stream;
-use tokio::sync::mpsc;
+use tracing::warn;
 
-use super::Handles;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
+use super::{Handles, waiting};
 use crate::record::{Record, Shown, time_text};
 use crate::store::{Order, SearchRequest};
 
 /// Records that are read at once.
 const PAGE: usize = 1_000;
-/// Pages that wait for a slow reader; the search waits for it, too.
-const QUEUE_PAGES: usize = 2;
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub(super) async fn export(State(handles): State<Handles>, parameters: Parameter
             return Err(ApiError::parameter("format", format!("{other:?} is no format, expected ndjson or text")));
         }
     };
-    let mut request = SearchRequest {
+    let request = SearchRequest {
         query: parameters.query()?,
         from_ns: parameters.time_ns("from", now)?,
         // What arrives meanwhile would be read for ever.
@@ -53,41 +51,51 @@ pub(super) async fn export(State(handles): State<Handles>, parameters: Parameter
         limit: PAGE,
         deadline: handles.deadline(),
     };
-    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(QUEUE_PAGES);
-    tokio::task::spawn_blocking(move || {
-        loop {
-            // For each page anew.
-            request.deadline = handles.deadline();
-            let page = handles.store.search(&request).map_err(io::Error::other).and_then(|page| {
-                if page.is_partial && page.records.is_empty() {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "a page took longer than http.query_timeout"));
-                }
-                let mut bytes = Vec::new();
-                page.records.iter().try_for_each(|record| write(record, form, &mut bytes))?;
-                Ok((page, bytes))
-            });
-            let (page, bytes) = match page {
-                Ok(page) => page,
+    // A page for each time that the client takes one; its search is given up when it hangs up.
+    let pages = stream::unfold(Some(request), move |request| {
+        let handles = handles.clone();
+        async move {
+            let request = request?;
+            let stop = handles.stop.clone();
+            let page = tokio::select! {
+                page = page(handles, request, form) => page,
+                () = stop.cancelled() => Err(io::Error::other("foghorn stops")),
+            };
+            Some(match page {
+                Ok((bytes, next)) => (Ok(bytes), next),
                 Err(error) => {
                     // The answer breaks off, so that nobody takes it for whole.
-                    tracing::warn!(%error, "an export broke off");
-                    drop(sender.blocking_send(Err(error)));
-                    return;
+                    warn!(%error, "an export broke off");
+                    (Err(error), None)
                 }
-            };
-            let goes_on = page.has_more || page.is_partial;
-            request.after = page.records.last().map(Record::id).or(request.after);
-            if !bytes.is_empty() && sender.blocking_send(Ok(bytes.into())).is_err() || !goes_on {
-                return;
-            }
+            })
         }
     });
-    let pages = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let (kind, name) = match form {
         Form::Ndjson => ("application/x-ndjson", "attachment; filename=\"foghorn.ndjson\""),
         Form::Text => ("text/plain; charset=utf-8", "attachment; filename=\"foghorn.log\""),
     };
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], Body::from_stream(pages)).into_response())
+}
+
+/// The next records as they are sent, and what asks for those behind them.
+async fn page(handles: Handles, request: SearchRequest, form: Form) -> io::Result<(Bytes, Option<SearchRequest>)> {
+    // For each page anew.
+    let deadline = handles.deadline();
+    let mut request = SearchRequest { deadline: deadline.clone(), ..request };
+    let found = waiting(deadline, move || {
+        let page = handles.store.search(&request)?;
+        let mut bytes = Vec::new();
+        page.records.iter().try_for_each(|record| write(record, form, &mut bytes))?;
+        let is_stuck = page.is_partial && page.records.is_empty();
+        request.after = page.records.last().map(Record::id).or(request.after);
+        Ok((is_stuck, Bytes::from(bytes), (page.has_more || page.is_partial).then_some(request)))
+    });
+    match found.await {
+        Ok((false, bytes, next)) => Ok((bytes, next)),
+        Ok((true, ..)) => Err(io::Error::new(io::ErrorKind::TimedOut, "a page took longer than http.query_timeout")),
+        Err(_) => Err(io::Error::other("the search failed")),
+    }
 }
 
 fn write(record: &Record, form: Form, out: &mut impl io::Write) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! `GET /api/v1/fields`: a query string → the fields that the newest matching records have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -67,12 +67,13 @@ pub(super) async fn fields(State(handles): State<Handles>, parameters: Parameter
 fn fields_of(records: &[Record]) -> Vec<FieldJson> {
     let mut fields: BTreeMap<&str, FieldJson> = BTreeMap::new();
     for record in records {
+        let mut seen = HashSet::new();
         for (name, value) in record.fields().iter() {
             if !fields.contains_key(name) && fields.len() == MAX_FIELDS {
                 continue;
             }
             let field = fields.entry(name).or_default();
-            field.records += 1;
+            field.records += u64::from(seen.insert(name));
             let kind = match value {
                 FieldValue::Bool(_) => "bool",
                 FieldValue::Integer(_) | FieldValue::Float(_) => "number",

@@ -278,8 +278,14 @@ fn read(
 ) -> Result<bool, StoreError> {
     let mut containers = HashMap::new();
     let mut since_look = 0;
+    let mut candidates = Vec::new();
     let mut document = documents.doc();
     while document != TERMINATED {
+        candidates.push(document);
+        document = documents.advance();
+    }
+    // Later documents are mostly the newer ones, and those are counted first.
+    for document in candidates.into_iter().rev() {
         if segment.times.first(document).is_some_and(|time| is_wanted(time.into_timestamp_nanos())) {
             since_look += 1;
             if since_look > READ_BETWEEN_LOOKS {
@@ -293,7 +299,6 @@ fn read(
                 tally.record(&record);
             }
         }
-        document = documents.advance();
     }
     Ok(false)
 }

@@ -48,12 +48,25 @@ export class Histogram {
   }
 
   clear() {
+    this.at.removeAttribute("aria-busy");
     this.at.hidden = true;
     this.shown = "";
   }
 
-  /** @param {Counts} counts @param {Zone} zone */
-  draw(counts, zone) {
+  /** Another question was asked: what is drawn is no answer to it. */
+  wait() {
+    this.shown = "";
+    this.at.setAttribute("aria-busy", "true");
+  }
+
+  /**
+   * @param {Counts} counts
+   * @param {Zone} zone
+   * @param {string} first where the range begins, if that is a moment
+   * @param {string} end where it ends, likewise
+   */
+  draw(counts, zone, first = "", end = "") {
+    this.at.removeAttribute("aria-busy");
     this.at.hidden = counts.total === 0;
     const key = JSON.stringify([counts, zone]);
     if (this.at.hidden || key === this.shown) return;
@@ -78,7 +91,10 @@ export class Histogram {
         piece.style.height = `${(100 * part.count) / peak}%`;
         bar.append(piece);
       }
-      bar.addEventListener("click", () => this.choose(from, to));
+      // The first and the last step may reach beyond the range.
+      const beginsAt = /^\d/.test(first) && Date.parse(first) > Date.parse(from) ? first : from;
+      const endsAt = end !== "" && Date.parse(end) < Date.parse(to) ? end : to;
+      bar.addEventListener("click", () => this.choose(beginsAt, endsAt));
       return bar;
     });
     const last = bars.at(-1);

@@ -136,6 +136,7 @@ async function ask() {
   stopLive();
   phase = "loading";
   lagNote = "";
+  histogram.wait();
   at.scroller.setAttribute("aria-busy", "true");
   at.queryError.replaceChildren();
   at.query.removeAttribute("aria-invalid");
@@ -175,15 +176,24 @@ async function ask() {
 }
 
 let countedIn = 0;
+/** Only the last question's bars are drawn. */
+let counting = new AbortController();
 
 /** Counts what the list shows a part of; without an answer there are no bars. @param {AbortSignal} signal */
 async function showHistogram(signal) {
+  counting.abort();
+  counting = new AbortController();
+  const both = AbortSignal.any([signal, counting.signal]);
   const began = performance.now();
+  // Not asked again before there is an answer.
+  countedIn = Infinity;
   try {
-    const counts = await fetchHistogram({ query: state.query, from: state.from, to: state.to, by: "level" }, signal);
-    if (!signal.aborted) histogram.draw(counts, state.zone);
+    const counts = await fetchHistogram({ query: state.query, from: state.from, to: state.to, by: "level" }, both);
+    if (both.aborted) return;
+    histogram.draw(counts, state.zone, state.from, state.to);
   } catch (error) {
-    if (!signal.aborted && !isAbort(error)) histogram.clear();
+    if (both.aborted || isAbort(error)) return;
+    histogram.clear();
   }
   countedIn = performance.now() - began;
 }

@@ -67,7 +67,7 @@ const tests = {
     await append("counted");
     await page.open(link(token));
     const bars = "[...document.querySelectorAll('#histogram .step')]";
-    await page.until(`${loaded} && ${bars}.some((bar) => bar.querySelector(".part"))`);
+    await page.until(`${loaded} && ${rows("counted")}.length === 1 && ${bars}.some((bar) => bar.querySelector(".part"))`);
     await page.until(`${bars}.map((bar) => Number(/: ([0-9,.]+) line/.exec(bar.title)[1].replace(/[,.]/g, ""))).reduce((a, b) => a + b, 0) >= ${lines}`, 10_000);
     await page.value(`${bars}.findLast((bar) => bar.querySelector(".part")).click()`);
     await page.until(`${loaded} && location.search.includes("to=") && ${rows("counted")}.length === 1`);

@@ -26,6 +26,9 @@ pub(super) enum SearchError {
     /// Foghorn says what is wrong with the question.
     #[error("{0}")]
     Refused(String),
+    /// It allows no page of so many records.
+    #[error("{0}")]
+    Limit(String),
     /// Not everything could be looked at in time.
     #[error("the search took too long and is incomplete: narrow it by time, by a service or by a word")]
     Partial,
@@ -83,6 +86,8 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Reason {
     message: String,
+    #[serde(default)]
+    parameter: String,
 }
 
 #[derive(Debug)]
@@ -98,6 +103,8 @@ impl Client {
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
             // What Foghorn says of a mistake is read.
             .http_status_as_error(false)
+            // Foghorn is beside us, and the query is nobody else's.
+            .proxy(None)
             .user_agent(concat!("foghorn/", env!("CARGO_PKG_VERSION")))
             .build();
         Self { agent: config.into(), url: url.trim_end_matches('/').to_owned() }
@@ -123,6 +130,7 @@ impl Client {
         let status = answer.status();
         let text = answer.into_body().with_config().limit(64 << 10).read_to_string().unwrap_or_default();
         Err(match serde_json::from_str::<Refusal>(&text) {
+            Ok(Refusal { error }) if error.parameter == "limit" => SearchError::Limit(error.message),
             Ok(refusal) => SearchError::Refused(refusal.error.message),
             Err(_) => self.unreachable(format!("it answers {status}, and not as Foghorn does")),
         })
@@ -155,17 +163,26 @@ impl Pages<'_> {
         if self.is_over {
             return Ok(None);
         }
-        let limit = limit.to_string();
-        let mut parameters: Vec<(&str, &str)> = vec![("order", self.order), ("limit", &limit)];
+        let most = limit.to_string();
+        let mut parameters: Vec<(&str, &str)> = vec![("order", self.order), ("limit", &most)];
         parameters.extend(self.parameters.iter().map(|(name, value)| (*name, value.as_str())));
         if let Some(cursor) = &self.cursor {
             parameters.push(("cursor", cursor));
         }
-        let text = self.client.get("/api/v1/logs", &parameters)?.with_config().limit(MAX_PAGE_BYTES).read_to_string();
+        let mut answer = match self.client.get("/api/v1/logs", &parameters) {
+            // The configuration may allow fewer: then as many as it gives unasked.
+            Err(SearchError::Limit(_)) => {
+                parameters.remove(1);
+                self.client.get("/api/v1/logs", &parameters)?
+            }
+            answer => answer?,
+        };
+        let text = answer.with_config().limit(MAX_PAGE_BYTES).read_to_string();
         let text = text.map_err(|error| self.client.unreachable(error.to_string()))?;
         let strange =
             |error: serde_json::Error| self.client.unreachable(format!("its answer is none of ours: {error}"));
-        let page: Page = serde_json::from_str(&text).map_err(strange)?;
+        let mut page: Page = serde_json::from_str(&text).map_err(strange)?;
+        page.records.truncate(limit);
         if page.partial && page.records.is_empty() {
             return Err(SearchError::Partial);
         }

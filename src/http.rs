@@ -59,6 +59,12 @@ impl Handles {
     }
 }
 
+/// The earliest and the latest time of all records. Every segment's times are looked at.
+async fn time_range(handles: &Handles) -> Result<Option<(i64, i64)>, ApiError> {
+    let store = handles.store.clone();
+    waiting(handles.deadline(), move || Ok(store.time_range())).await
+}
+
 /// Answers what takes a thread's time. It is given up where the client hangs up, because then this
 /// future is dropped.
 async fn waiting<T: Send + 'static>(

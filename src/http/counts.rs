@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::{Handles, waiting};
+use super::{Handles, time_range, waiting};
 use crate::config::duration;
 use crate::record::time_text;
 use crate::store::{Axis, CountRequest, Facet, FacetCounts, MAX_BUCKETS, Series};
@@ -70,7 +70,7 @@ pub(super) async fn histogram(State(handles): State<Handles>, parameters: Parame
     let parameters = Given::new(parameters, &["query", "from", "to", "step", "by"])?;
     let now = Utc::now();
     let now_ns = now.timestamp_nanos_opt().unwrap_or(i64::MAX);
-    let known = handles.store.time_range();
+    let known = time_range(&handles).await?;
     // Behind the last record, which a clock ahead of ours may have written.
     let to_ns = parameters.time_ns("to", now)?;
     let end_ns = to_ns.unwrap_or_else(|| known.map_or(now_ns, |(_, last_ns)| now_ns.max(last_ns.saturating_add(1))));

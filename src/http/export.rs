@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::{Handles, waiting};
+use super::{Handles, time_range, waiting};
 use crate::record::{Record, Shown, time_text};
 use crate::store::{Order, SearchRequest};
 
@@ -44,7 +44,7 @@ pub(super) async fn export(State(handles): State<Handles>, parameters: Parameter
         // What arrives meanwhile would be read for ever.
         to_ns: Some(match parameters.time_ns("to", now)? {
             Some(to_ns) => to_ns,
-            None => handles.store.time_range().map_or(0, |(_, last_ns)| last_ns.saturating_add(1)),
+            None => time_range(&handles).await?.map_or(0, |(_, last_ns)| last_ns.saturating_add(1)),
         }),
         order: Order::OldestFirst,
         after: None,

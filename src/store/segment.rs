@@ -14,13 +14,13 @@ use crate::record::{Container, Kind, Position, Record};
 
 /// One segment, with the columns that make a record.
 pub(super) struct Segment<'a> {
-    pub shared: &'a Shared,
-    pub fields: Fields,
+    shared: &'a Shared,
+    fields: Fields,
     pub searcher: &'a Searcher,
-    pub ordinal: SegmentOrdinal,
+    ordinal: SegmentOrdinal,
     pub reader: &'a SegmentReader,
     pub times: Column<DateTime>,
-    pub ordinals: Column<u64>,
+    ordinals: Column<u64>,
     pub origins: StrColumn,
     pub marks: StrColumn,
 }

@@ -213,14 +213,14 @@ impl Client {
         }
     }
 
-    /// Container events from `since_ns` on, else from now; the stream ends with the connection.
-    pub fn events(&self, since_ns: Option<i64>) -> impl FutureStream<Item = Result<EventMessage, EngineError>> + use<> {
+    /// Container events from `since_ns` on; the stream ends with the connection.
+    pub fn events(&self, since_ns: i64) -> impl FutureStream<Item = Result<EventMessage, EngineError>> + use<> {
         let filters = HashMap::from([
             ("type".to_owned(), vec!["container".to_owned()]),
             ("event".to_owned(), EVENTS.map(str::to_owned).to_vec()),
         ]);
-        let since = since_ns.map(|ns| format!("{}.{:09}", ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000)));
-        let options = EventsOptions { since, until: None, filters: Some(filters) };
+        let (seconds, ns) = (since_ns.div_euclid(1_000_000_000), since_ns.rem_euclid(1_000_000_000));
+        let options = EventsOptions { since: Some(format!("{seconds}.{ns:09}")), until: None, filters: Some(filters) };
         let dialer = Arc::clone(&self.dialer);
         let events = self.docker.clone().events(Some(options));
         futures_util::StreamExt::map(events, move |event| event.map_err(|e| dialer.explain(e)))

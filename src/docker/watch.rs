@@ -56,6 +56,9 @@ pub struct Watch<S> {
 /// Reads every wanted container of the engine until told to stop; never gives up on an engine.
 pub async fn run<S: Sinks>(watch: Watch<S>) {
     let newest_ns = watch.resumable.values().filter_map(|(_, c)| c.cursor.last_time_ns()).max();
+    // The engine lists its containers before it looks at the request for its events: what happens
+    // between the two would not be told.
+    let events_from_ns = newest_ns.unwrap_or_else(now_ns);
     let stop = watch.stop.clone();
     let mut supervisor = Supervisor {
         watch,
@@ -63,7 +66,7 @@ pub async fn run<S: Sinks>(watch: Watch<S>) {
         tasks: JoinSet::new(),
         ignored: HashSet::new(),
         vanished: HashMap::new(),
-        last_event_ns: newest_ns,
+        last_event_ns: events_from_ns,
         reliable: true,
         poll: false,
     };
@@ -94,7 +97,8 @@ struct Supervisor<S: Sinks> {
     ignored: HashSet<ContainerId>,
     /// Containers that were announced and already gone when they were looked at.
     vanished: HashMap<ContainerId, Container>,
-    last_event_ns: Option<i64>,
+    /// The events after it are asked for.
+    last_event_ns: i64,
     reliable: bool,
     poll: bool,
 }
@@ -262,7 +266,7 @@ impl<S: Sinks> Supervisor<S> {
     }
 
     async fn event(&mut self, event: &EventMessage) -> Result<(), EngineError> {
-        self.last_event_ns = self.last_event_ns.max(event.time_nano);
+        self.last_event_ns = self.last_event_ns.max(event.time_nano.unwrap_or(i64::MIN));
         let Some(actor) = &event.actor else { return Ok(()) };
         let Some(id) = actor.id.as_deref().map(ContainerId::new) else { return Ok(()) };
         let action = event.action.as_deref().unwrap_or_default();

@@ -89,6 +89,8 @@ pub enum FaultKind {
     /// The answer is made at once and given when the fault is cleared, so that it may be stale by
     /// then.
     Hold,
+    /// The request arrives when the fault is cleared.
+    Late,
     /// The connection is dropped after so many bytes of the body, without a last chunk.
     CutAfterBytes(usize),
     /// A logs response ends, cleanly, after so many entries.
@@ -133,6 +135,7 @@ struct Active {
 pub(super) struct RequestFaults {
     pub(super) instead: Option<Instead>,
     pub(super) hold: Option<FaultId>,
+    pub(super) late: Option<FaultId>,
     pub(super) cut_after: Option<usize>,
     pub(super) split: Option<NonZeroUsize>,
     pub(super) end_after: Option<usize>,
@@ -209,6 +212,7 @@ impl Faults {
         let answered = taken.instead.is_none();
         self.take(endpoint, container, |id, kind| match kind {
             FaultKind::Hold => put(&mut taken.hold, id),
+            FaultKind::Late => put(&mut taken.late, id),
             FaultKind::CutAfterBytes(bytes) if answered => put(&mut taken.cut_after, *bytes),
             FaultKind::Split(bytes) if answered => put(&mut taken.split, *bytes),
             FaultKind::EndAfterEntries(entries) if answered => put(&mut taken.end_after, *entries),
@@ -269,7 +273,8 @@ impl Faults {
             }
         }
         // A held answer waits for its fault to be cleared, so a used-up one has to stay.
-        self.active.retain(|active| active.left != Some(0) || active.fault.kind == FaultKind::Hold);
+        let is_waited_for = |kind: &FaultKind| matches!(kind, FaultKind::Hold | FaultKind::Late);
+        self.active.retain(|active| active.left != Some(0) || is_waited_for(active.fault.kind()));
     }
 }
 

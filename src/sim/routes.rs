@@ -89,6 +89,9 @@ pub(super) async fn answer(
         });
         state.faults.for_request(route.endpoint, container.as_deref())
     });
+    if let Some(late) = faults.late {
+        held(&shared, late).await;
+    }
     let responder = Responder { shared: &shared, flushes: &flushes, faults: &faults };
     let answered = match &faults.instead {
         Some(Instead::HangUp) => None,

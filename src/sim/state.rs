@@ -139,7 +139,7 @@ impl State {
         self.count(|presence| *presence == Presence::EventReader)
     }
 
-    /// How many answers are kept back by [`FaultKind::Hold`](super::FaultKind::Hold).
+    /// How many answers are kept back by [`FaultKind::Hold`](super::FaultKind::Hold) or [`FaultKind::Late`](super::FaultKind::Late).
     #[must_use]
     pub fn held_answers(&self) -> usize {
         self.count(|presence| *presence == Presence::HeldAnswer)

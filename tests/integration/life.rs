@@ -1,6 +1,6 @@
 //! What containers do in their lives, and which of them are read.
 
-use foghorn::sim::{ContainerSpec, RestartPolicy, StopOutcome, Version};
+use foghorn::sim::{ContainerSpec, Endpoint, Fault, FaultKind, RestartPolicy, StopOutcome, Version};
 use serde_json::Value;
 
 use crate::support::{Lab, Process, Stderr, Stdout, command, container, text};
@@ -79,6 +79,25 @@ async fn late_lines_after_die_are_read() {
         live.line("line 199 of many").await;
         lab.say(&id, "the very last");
         lab.engine.release_log_end(&id).unwrap();
+        app.reading("shop-web-1", "ended").await;
+        app.exactly(&lab.said(&[&id])).await;
+        app.stop().await;
+    }
+}
+
+/// The engine may list its containers before it has looked at the request for its events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_between_the_list_and_the_events_is_seen() {
+    for version in VERSIONS {
+        let lab = Lab::with(version);
+        let id = lab.run("web");
+        let late = lab.engine.inject(Fault::new(FaultKind::Late).on(Endpoint::Events));
+        let app = lab.app().await;
+        lab.count(&id, 0..10);
+        app.records(10).await;
+        lab.engine.wait_for(|state| state.held_answers() == 1).await;
+        lab.engine.die(&id, 1).unwrap();
+        lab.engine.clear_fault(late).unwrap();
         app.reading("shop-web-1", "ended").await;
         app.exactly(&lab.said(&[&id])).await;
         app.stop().await;

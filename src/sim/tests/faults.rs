@@ -132,6 +132,20 @@ async fn a_held_answer_is_given_late_and_stale() {
 }
 
 #[tokio::test]
+async fn a_late_request_is_answered_with_what_is_then() {
+    let (bench, id) = running();
+    let engine = &bench.engine;
+    let late = engine.inject(Fault::new(FaultKind::Late).on(Endpoint::List).times(1));
+    let change = async {
+        engine.wait_for(|state| state.held_answers() == 1).await;
+        engine.die(&id, 1).unwrap();
+        engine.clear_fault(late).unwrap();
+    };
+    let ((_, list), ()) = tokio::join!(bench.json("/containers/json?all=1"), change);
+    assert_eq!("exited", list[0]["State"]);
+}
+
+#[tokio::test]
 async fn the_socket_refuses_goes_and_comes_back() {
     let (bench, _) = running();
     let engine = &bench.engine;

@@ -19,7 +19,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use amount::Amount;
-pub use index::{Decision, Requirement, index_fields, index_text, is_indexed};
+pub use index::{Decision, index_fields, index_text, is_indexed};
 pub use parse::{MAX_QUERY_BYTES, MAX_TERMS, QueryError};
 pub use phrase::{End, Text};
 pub use value::{Comparison, Pattern, Test, Value};
@@ -121,15 +121,6 @@ impl BuiltinField {
         Self::ALL.into_iter().find(|field| field.as_str().eq_ignore_ascii_case(name))
     }
 
-    /// The keyword that an index holds of the record for this field: its value in lower case, as
-    /// [`Requirement::Keyword`] asks for it.
-    pub fn keyword(self, record: &Record) -> Cow<'_, str> {
-        match self {
-            Self::Number => record.container.number.to_string().into(),
-            _ => text::fold(self.value(record)),
-        }
-    }
-
     /// The value as it is shown; empty where there is none.
     pub fn text(self, record: &Record) -> Cow<'_, str> {
         match self {
@@ -155,7 +146,8 @@ impl BuiltinField {
         }
     }
 
-    fn matches(self, test: &Test, record: &Record) -> bool {
+    /// Whether the record's value passes the test.
+    pub fn matches(self, test: &Test, record: &Record) -> bool {
         match (self, test) {
             (Self::Level, Test::Present) => record.level != Level::Unknown,
             (Self::Number, Test::Present) => record.container.number != 0,
@@ -167,6 +159,41 @@ impl BuiltinField {
             (_, Test::Pattern(pattern)) => pattern.is_in(self.value(record)),
             (_, Test::Compare(..) | Test::Range(..)) => false,
         }
+    }
+}
+
+/// A field of an HTTP request which an index may keep beside the line, by its short name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestField {
+    /// The method.
+    Method,
+    /// The path.
+    Path,
+    /// The status.
+    Status,
+}
+
+impl RequestField {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Method, Self::Path, Self::Status];
+
+    /// The name used in queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Path => "path",
+            Self::Status => "status",
+        }
+    }
+
+    /// The field of exactly that name: of another case, a query may mean other values.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.as_str() == name)
+    }
+
+    /// The values that a query finds under this name.
+    pub fn values(self, record: &Record) -> impl Iterator<Item = FieldValue<'_>> {
+        values(self.as_str(), record)
     }
 }
 
@@ -192,9 +219,9 @@ impl Query {
         self.expr.matches(record)
     }
 
-    /// What every matching record certainly satisfies; necessary, not sufficient, and empty where
-    /// nothing is certain.
-    pub fn required(&self) -> Vec<Requirement> {
+    /// What every matching record certainly satisfies; necessary, not sufficient, and all of nothing
+    /// where nothing is certain.
+    pub fn required(&self) -> Decision {
         index::required(&self.expr)
     }
 
@@ -234,7 +261,7 @@ impl Expr {
             Self::Not(part) => !part.matches(record),
             Self::Text(text) => text.matches(record),
             Self::Builtin(field, test) => field.matches(test, record),
-            Self::Field(name, test) => field_matches(name, test, record),
+            Self::Field(name, test) => meant(name, record).any(|(other, value)| test.accepts(other, value)),
         }
     }
 }
@@ -279,38 +306,29 @@ const ALIASES: [(&str, &str); 10] = [
     ("error", "error.message"),
 ];
 
+/// The most names that one is short for.
+const MOST_ALIASES: usize = 2;
+
 /// The names that a short name stands for.
-fn aliased(name: &str) -> impl Iterator<Item = &'static str> {
-    ALIASES.iter().filter(move |(short, _)| text::eq_fold(short, name)).map(|(_, long)| *long)
+fn aliased(name: &str) -> impl Iterator<Item = &'static str> + Clone {
+    let of_name = ALIASES.iter().filter(|(short, _)| text::eq_fold(short, name)).map(|(_, long)| *long);
+    let mut names = [None; MOST_ALIASES];
+    names.iter_mut().zip(of_name).for_each(|(slot, long)| *slot = Some(long));
+    names.into_iter().flatten()
 }
 
-/// The fields of exactly that name decide; where there is none, what the name is short for, and
-/// any of that name in another case.
-fn field_matches(name: &str, test: &Test, record: &Record) -> bool {
-    let mut is_named = false;
-    for (_, value) in record.fields().iter().filter(|(other, _)| *other == name) {
-        is_named = true;
-        if test.accepts(name, value) {
-            return true;
-        }
-    }
-    !is_named
-        && record.fields().iter().any(|(other, value)| {
-            (text::eq_fold(other, name) || aliased(name).any(|long| long == other)) && test.accepts(other, value)
-        })
-}
-
-/// The values that a query finds under the name of a field of the line: those of exactly that name;
-/// where there is none, of what it is short for, and of that name in another case.
+/// The values that a query finds under the name of a field of the line.
 pub fn values<'r>(name: &str, record: &'r Record) -> impl Iterator<Item = FieldValue<'r>> {
+    meant(name, record).map(|(_, value)| value)
+}
+
+/// The fields of exactly that name; where there is none, what the name is short for, and any of that
+/// name in another case.
+fn meant<'r>(name: &str, record: &'r Record) -> impl Iterator<Item = (&'r str, FieldValue<'r>)> {
     let is_named = record.fields().get(name).is_some();
-    record.fields().iter().filter_map(move |(other, value)| {
-        let is_meant = if is_named {
-            other == name
-        } else {
-            text::eq_fold(other, name) || aliased(name).any(|long| long == other)
-        };
-        is_meant.then_some(value)
+    let aliased = aliased(name);
+    record.fields().iter().filter(move |(other, _)| {
+        if is_named { *other == name } else { text::eq_fold(other, name) || aliased.clone().any(|long| long == *other) }
     })
 }
 

@@ -18,6 +18,7 @@ use foghorn::record::{
 };
 use foghorn::store::{Axis, CountRequest, Deadline, Facet, Order, SearchRequest, Store, StoreReader};
 use foghorn::text;
+use serde_json::json;
 
 /// Noon, so that half a day later is another partition.
 const START_NS: i64 = 1_795_176_000_000_000_000;
@@ -38,20 +39,24 @@ fn batches() -> Vec<Batch> {
         }
     }
     files.sort();
+    let texts = files.iter().map(|file| {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read(file).unwrap())
+    });
+    let texts = texts.chain([("untold".to_owned(), untold())]);
     let mut batches = Vec::new();
     let step_ns = DAY_NS / 2_500;
     let mut time_ns = START_NS;
-    for (number, file) in files.iter().enumerate() {
-        let name = file.file_stem().unwrap().to_string_lossy();
+    for (number, (name, text)) in texts.enumerate() {
         let container = Arc::new(Container {
             id: ContainerId::new(&format!("{number:064x}")),
             name: format!("shop-{name}-{number}"),
             project: if number % 5 == 0 { "" } else { "shop" }.into(),
-            service: name.into(),
+            service: name,
             number: number as u32 % 4,
         });
         let mut pipeline = Pipeline::new(Arc::clone(&container), ContainerCursor::default(), &Settings::default());
-        for (at, line) in std::fs::read(file).unwrap().split_inclusive(|byte| *byte == b'\n').enumerate() {
+        for (at, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             time_ns += step_ns;
             let stream = if at % 3 == 2 { Stream::Stderr } else { Stream::Stdout };
             pipeline.push(Frame { stream, position: Position { time_ns, ordinal: 1 }, bytes: line });
@@ -75,6 +80,26 @@ fn batches() -> Vec<Batch> {
         }
     }
     batches
+}
+
+/// Requests whose fields are such that the columns of the index do not tell them.
+fn untold() -> Vec<u8> {
+    let long = "/x".repeat(300);
+    let mut lines = String::new();
+    for n in 0..40 {
+        let line = match n % 8 {
+            0 => json!({"msg": "two of them", "Status": "200", "STATUS": "500", "path": "/api/a"}),
+            1 => json!({"msg": "a fraction", "status": 500.5, "method": "GET"}),
+            2 => json!({"msg": "a long one", "path": format!("/api{long}{n}"), "status": 200}),
+            3 => json!({"msg": "an empty one", "path": "", "method": "", "status": ""}),
+            4 => json!({"msg": "signs", "path": "/api/\u{1f}\u{1e}", "method": "\u{1e}", "status": "\u{1f}404"}),
+            5 => json!({"msg": "of other types", "path": true, "method": false, "status": -7}),
+            6 => json!({"msg": "like a number", "path": "5e2", "status": "0500"}),
+            _ => json!({"msg": "a usual error", "path": "/api/a", "status": 502, "method": "post"}),
+        };
+        lines.push_str(&format!("{line}\n"));
+    }
+    lines.into_bytes()
 }
 
 /// A store on a disk with these records, which was closed and opened again.
@@ -133,7 +158,7 @@ impl Draw {
         let field = fields.get(self.below(fields.len().max(1)));
         let start = |text: &str| text.chars().take(4).collect::<String>();
         let (first, second) = (word(self), word(self));
-        match (self.below(9), field) {
+        match (self.below(11), field) {
             (0, _) => format!("{}*", quoted(&start(&first))),
             (1, _) => quoted(&format!("{first} {second}")),
             (2, Some((name, value))) => format!("{name}:{}", quoted(value)),
@@ -144,6 +169,17 @@ impl Draw {
             }
             (6, _) => format!("service:{}", quoted(&record.container.service)),
             (7, _) => format!("level:{}{}", self.of(&["", ">=", "<="]), self.of(&["info", "warn", "error"])),
+            (8 | 9, _) => {
+                let name = *self.of(&[&"status", &"method", &"path"]);
+                let record = self.of(records);
+                let value = query::values(name, record).next().map_or_else(String::new, |value| value.text().into());
+                match self.below(5) {
+                    0 => format!("{name}:*"),
+                    1 if !value.is_empty() => format!("{name}:{}*", quoted(&start(&value))),
+                    2 => format!("{name}:{}{}", self.of(&["<", "<=", ">", ">="]), self.of(&["200", "404", "500.5"])),
+                    _ => format!("{name}:{}", quoted(&value)),
+                }
+            }
             _ => quoted(&first),
         }
     }
@@ -166,7 +202,7 @@ impl Draw {
 }
 
 /// Queries of every kind.
-const QUERIES: [&str; 34] = [
+const QUERIES: [&str; 40] = [
     "",
     "error",
     "connection refused",
@@ -198,6 +234,12 @@ const QUERIES: [&str; 34] = [
     "error OR level:fatal",
     "(get OR post) (200 OR 404)",
     "NOT (get OR post OR level:info)",
+    "-status:200 -path:/healthz",
+    "method:GET status:<400 level:info",
+    "(method:post OR path:/api/*) -(status:2* path:*)",
+    "-(status:200 OR error)",
+    "path:\"\" OR status:\"\"",
+    "method:* -method:get refused OR path:>5",
     "7 OR 12",
     "traceback OR exception OR panic",
     "nothing-that-is-there OR \"neither this\"",
@@ -211,6 +253,7 @@ fn soon() -> Deadline {
 fn value_of(facet: &Facet, record: &Record) -> String {
     match facet {
         Facet::Builtin(field) => field.text(record).into_owned(),
+        Facet::Request(field) => field.values(record).next().map_or_else(String::new, |value| value.text().into()),
         Facet::Field(name) => query::values(name, record).next().map_or_else(String::new, |value| value.text().into()),
     }
 }
@@ -321,10 +364,13 @@ async fn the_store_answers_as_a_scan_does() {
         }
         let found: Vec<_> = pages(&reader, &query, order, limit).iter().map(Record::id).collect();
         assert_eq!(found, expected, "{text}");
-        let facet = match number % 4 {
+        let facet = match number % 7 {
             0 => "level",
             1 => "service",
             2 => "format",
+            3 => "status",
+            4 => "path",
+            5 => "method",
             _ => ["http.status", "logger", "number", "container"][draw.below(4)],
         };
         let at = |draw: &mut Draw| Some(all[draw.below(all.len())].time_ns()).filter(|_| number % 3 == 0);

@@ -3,34 +3,9 @@
 
 use super::phrase::{End, Text};
 use super::value::{Number, Test, Value, with_text};
-use super::{BuiltinField, Expr};
+use super::{BuiltinField, Expr, RequestField};
 use crate::record::{COMPUTED_NAMES, FieldValue, KNOWN_NAMES, Record};
 use crate::text;
-
-/// Something that each record which matches a query satisfies.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Requirement {
-    /// This is one of the tokens of [`index_text`].
-    Token(String),
-    /// One of the tokens begins with this.
-    TokenPrefix(String),
-    /// The field's [keyword](BuiltinField::keyword) is this.
-    Keyword {
-        /// The field.
-        field: BuiltinField,
-        /// The keyword, in lower case; it can be empty.
-        value: String,
-    },
-    /// The field's [keyword](BuiltinField::keyword) begins with this.
-    KeywordPrefix {
-        /// The field.
-        field: BuiltinField,
-        /// The beginning, in lower case.
-        value: String,
-    },
-    /// One of these lists is satisfied as a whole; there are two or more, and none is empty.
-    Any(Vec<Vec<Requirement>>),
-}
 
 /// Whether an index holds the token, or all that begin with it. Numbers of one and two digits are a
 /// quarter of all tokens of usual logs, stand in nearly every line, and narrow nothing.
@@ -104,13 +79,48 @@ fn number_of(value: FieldValue<'_>) -> Option<Number> {
     }
 }
 
-/// What each record that the expression matches satisfies.
-pub(super) fn required(expr: &Expr) -> Vec<Requirement> {
+/// What an index can tell without the records: over the tokens of [`index_text`], the built-in fields
+/// and those of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// This is one of the tokens.
+    Token(String),
+    /// One of the tokens begins with this.
+    TokenPrefix(String),
+    /// What a built-in field is tested for.
+    Builtin(BuiltinField, Test),
+    /// What a field of a request is tested for.
+    Request(RequestField, Test),
+    /// Each of them; none is everything.
+    All(Vec<Decision>),
+    /// At least one of them.
+    Any(Vec<Decision>),
+    /// What it is not.
+    Not(Box<Decision>),
+}
+
+impl Decision {
+    /// What everything passes.
+    const EVERYTHING: Self = Self::All(Vec::new());
+
+    /// Whether it holds, where `leaf` answers for what is not made of parts.
+    pub fn holds(&self, leaf: &impl Fn(&Self) -> bool) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.holds(leaf)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(leaf)),
+            Self::Not(part) => !part.holds(leaf),
+            Self::Token(_) | Self::TokenPrefix(_) | Self::Builtin(..) | Self::Request(..) => leaf(self),
+        }
+    }
+}
+
+/// What each record that the expression matches satisfies; not all that do are matched.
+pub(super) fn required(expr: &Expr) -> Decision {
     let mut list = Vec::new();
     collect(expr, &mut list);
-    list.retain(|requirement| match requirement {
-        Requirement::Token(token) | Requirement::TokenPrefix(token) => is_indexed(token),
-        Requirement::Keyword { .. } | Requirement::KeywordPrefix { .. } | Requirement::Any(_) => true,
+    list.retain(|part| match part {
+        Decision::Token(token) | Decision::TokenPrefix(token) => is_indexed(token),
+        _ => true,
     });
     // A query has few requirements, and their order is the user's.
     let mut at = 0;
@@ -121,39 +131,7 @@ pub(super) fn required(expr: &Expr) -> Vec<Requirement> {
             at += 1;
         }
     }
-    list
-}
-
-/// A query as an index answers it alone: over the tokens of [`index_text`] and the built-in fields,
-/// with nothing left to verify on a record.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Decision {
-    /// This is one of the tokens.
-    Token(String),
-    /// One of the tokens begins with this.
-    TokenPrefix(String),
-    /// What a built-in field is tested for.
-    Builtin(BuiltinField, Test),
-    /// Each of them; none is everything.
-    All(Vec<Decision>),
-    /// At least one of them.
-    Any(Vec<Decision>),
-    /// What it is not.
-    Not(Box<Decision>),
-}
-
-impl Decision {
-    /// Whether a record is what a decision by its built-in fields alone asks for; tokens are not
-    /// looked for.
-    pub fn holds(&self, record: &Record) -> bool {
-        match self {
-            Self::Token(_) | Self::TokenPrefix(_) => false,
-            Self::Builtin(field, test) => field.matches(test, record),
-            Self::All(parts) => parts.iter().all(|part| part.holds(record)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(record)),
-            Self::Not(part) => !part.holds(record),
-        }
-    }
+    if list.len() == 1 { list.remove(0) } else { Decision::All(list) }
 }
 
 /// What decides the expression without the records; none where they have to be read.
@@ -172,24 +150,31 @@ pub(super) fn decision(expr: &Expr) -> Option<Decision> {
             // The words of a phrase have to follow each other, which no index of words tells.
             _ => None,
         },
-        Expr::Pattern(_) | Expr::Field(..) => None,
+        Expr::Field(name, test) => RequestField::from_name(name).map(|field| Decision::Request(field, test.clone())),
+        Expr::Pattern(_) => None,
     }
 }
 
-fn collect(expr: &Expr, list: &mut Vec<Requirement>) {
+fn collect(expr: &Expr, list: &mut Vec<Decision>) {
     match expr {
         Expr::All(parts) => parts.iter().for_each(|part| collect(part, list)),
         Expr::Any(parts) => {
             let alternatives: Vec<_> = parts.iter().map(required).collect();
             // What one of them does not need, all of them do not.
-            if alternatives.iter().all(|list| !list.is_empty()) && alternatives.len() > 1 {
-                list.push(Requirement::Any(alternatives));
+            if !alternatives.contains(&Decision::EVERYTHING) {
+                list.push(Decision::Any(alternatives));
             }
         }
-        Expr::Not(_) | Expr::Pattern(_) => {}
+        Expr::Not(part) => list.extend(decision(part).map(|part| Decision::Not(Box::new(part)))),
+        Expr::Pattern(_) => {}
         Expr::Text(text) => words(text, list),
-        Expr::Builtin(field, test) => list.extend(keyword(*field, test)),
+        Expr::Builtin(..) => list.extend(decision(expr)),
         Expr::Field(name, test) => {
+            // There are too many paths to look through where words find them.
+            let is_found = name == "path" && matches!(test, Test::Equals(_) | Test::Prefix(_));
+            if !is_found && let Some(decision) = decision(expr) {
+                return list.push(decision);
+            }
             if !is_known(name) {
                 whole(name, list);
             }
@@ -203,32 +188,24 @@ fn collect(expr: &Expr, list: &mut Vec<Requirement>) {
     }
 }
 
-fn words(words: &Text, list: &mut Vec<Requirement>) {
+fn words(words: &Text, list: &mut Vec<Decision>) {
     if let Some(run) = words.uuid() {
         // Within a UUID or not, the record has a token that begins with the UUID's first group.
         let Some((group, before)) = run.tokens().split_last() else { return };
-        list.extend(before.iter().cloned().map(Requirement::Token));
-        list.push(Requirement::TokenPrefix(uuid_group(group).to_owned()));
+        list.extend(before.iter().cloned().map(Decision::Token));
+        list.push(Decision::TokenPrefix(uuid_group(group).to_owned()));
         return;
     }
     let run = words.run();
-    list.extend(run.tokens().iter().cloned().map(Requirement::Token));
+    list.extend(run.tokens().iter().cloned().map(Decision::Token));
     if run.end() == End::Prefix
-        && let Some(Requirement::Token(last)) = list.pop()
+        && let Some(Decision::Token(last)) = list.pop()
     {
-        list.push(Requirement::TokenPrefix(last));
+        list.push(Decision::TokenPrefix(last));
     }
 }
 
-fn keyword(field: BuiltinField, test: &Test) -> Option<Requirement> {
-    match test {
-        Test::Present | Test::Compare(..) | Test::Range(..) | Test::Pattern(_) => None,
-        Test::Equals(value) => Some(Requirement::Keyword { field, value: text::fold(value.text()).into() }),
-        Test::Prefix(prefix) => Some(Requirement::KeywordPrefix { field, value: text::fold(prefix).into() }),
-    }
-}
-
-fn equal(value: &Value, list: &mut Vec<Requirement>) {
+fn equal(value: &Value, list: &mut Vec<Decision>) {
     match value.number() {
         Some(number) => whole(&number.canonical(), list),
         None => whole(value.text(), list),
@@ -236,13 +213,13 @@ fn equal(value: &Value, list: &mut Vec<Requirement>) {
 }
 
 /// The tokens of a text that stands whole.
-fn whole(text: &str, list: &mut Vec<Requirement>) {
-    text::tokens(text, |token, _| list.push(Requirement::Token(token.to_owned())));
+fn whole(text: &str, list: &mut Vec<Decision>) {
+    text::tokens(text, |token, _| list.push(Decision::Token(token.to_owned())));
 }
 
 /// The tokens of a text that begins a longer one: what comes after may lengthen the last of them,
 /// make one UUID of several, or complete an escape sequence.
-fn beginning(prefix: &str, list: &mut Vec<Requirement>) {
+fn beginning(prefix: &str, list: &mut Vec<Decision>) {
     if let Some(at) = prefix.find('\u{1b}') {
         return whole(&prefix[..at], list);
     }
@@ -254,9 +231,9 @@ fn beginning(prefix: &str, list: &mut Vec<Requirement>) {
         let uuid = text::begins_uuid(&prefix[range.start..]);
         ended = uuid || range.end == prefix.len();
         list.push(match (uuid, ended) {
-            (true, _) => Requirement::TokenPrefix(uuid_group(token).to_owned()),
-            (false, true) => Requirement::TokenPrefix(token.to_owned()),
-            (false, false) => Requirement::Token(token.to_owned()),
+            (true, _) => Decision::TokenPrefix(uuid_group(token).to_owned()),
+            (false, true) => Decision::TokenPrefix(token.to_owned()),
+            (false, false) => Decision::Token(token.to_owned()),
         });
     });
 }

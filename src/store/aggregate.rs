@@ -5,19 +5,21 @@
 
 mod facets;
 mod histogram;
+mod values;
 
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tantivy::columnar::{Cardinality, Column, StrColumn};
-use tantivy::query::EnableScoring;
+use tantivy::columnar::{Cardinality, StrColumn};
+use tantivy::query::{EnableScoring, Query as TantivyQuery};
 use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocId, DocSet, SegmentOrdinal, TERMINATED};
 
-use super::plan::{self, ColumnOf, skeleton};
+use super::columns::{ColumnOf, Known};
+use super::plan::{self, Decided};
 use super::segment::Segment;
 use super::{Deadline, Shared, StoreError, partition};
-use crate::query::{self, BuiltinField, Query};
-use crate::record::Record;
+use crate::query::{self, BuiltinField, Query, RequestField};
+use crate::record::{FieldValue, Record};
 
 /// The most steps of a histogram.
 pub const MAX_BUCKETS: usize = 2_000;
@@ -54,20 +56,25 @@ pub struct CountRequest {
 pub enum Facet {
     /// What Foghorn knows of every record.
     Builtin(BuiltinField),
-    /// A field of the line, named as in a query.
+    /// What the index keeps of a request.
+    Request(RequestField),
+    /// Any other field of the line, named as in a query.
     Field(String),
 }
 
 impl Facet {
     /// The field that a query means by this name.
     pub fn from_name(name: &str) -> Self {
-        BuiltinField::from_name(name).map_or_else(|| Self::Field(name.to_owned()), Self::Builtin)
+        let request = || RequestField::from_name(name).map(Self::Request);
+        let known = BuiltinField::from_name(name).map(Self::Builtin).or_else(request);
+        known.unwrap_or_else(|| Self::Field(name.to_owned()))
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
             Self::Builtin(field) => field.as_str(),
+            Self::Request(field) => field.as_str(),
             Self::Field(name) => name,
         }
     }
@@ -76,10 +83,8 @@ impl Facet {
     fn with_value<T>(&self, record: &Record, f: impl FnOnce(&str) -> T) -> T {
         match self {
             Self::Builtin(field) => f(&field.text(record)),
-            Self::Field(name) => match query::values(name, record).next() {
-                Some(value) => f(&value.text()),
-                None => f(""),
-            },
+            Self::Request(field) => f(&field.values(record).next().map(FieldValue::text).unwrap_or_default()),
+            Self::Field(name) => f(&query::values(name, record).next().map(FieldValue::text).unwrap_or_default()),
         }
     }
 }
@@ -158,14 +163,16 @@ pub struct Counts {
 
 /// What is done with the records that match.
 trait Tally {
-    /// Whether columns are not enough.
-    fn needs_records(&self) -> bool;
+    /// The columns that tell all that is counted; none where records have to be read for it.
+    fn columns(&self) -> Option<Vec<ColumnOf>>;
+    /// Whether it is told the times of documents.
+    fn needs_times(&self) -> bool;
     /// A segment's documents follow.
     fn begin(&mut self, segment: &Segment<'_>) -> Result<(), StoreError>;
-    /// Documents that match, and their times.
-    fn documents(&mut self, segment: &Segment<'_>, documents: &[DocId], times: &[DateTime]);
+    /// Documents of it that match, and their times.
+    fn documents(&mut self, documents: &[DocId], times: &[DateTime]);
     /// No more of the segment follow.
-    fn end(&mut self, segment: &Segment<'_>) -> Result<(), StoreError>;
+    fn end(&mut self) -> Result<(), StoreError>;
     /// A record that matches.
     fn record(&mut self, record: &Record);
 }
@@ -203,27 +210,33 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
         }
         segments.sort_unstable_by_key(|(_, last, _)| std::cmp::Reverse(*last));
         let fields = partition.fields();
-        let decided = if tally.needs_records() { None } else { plan::decide(&request.query, fields, searcher)? };
-        let is_decided = decided.is_some();
-        let query = match decided {
-            Some(query) => query,
-            None => plan::narrow(&request.query, fields, searcher)?,
+        let decided = match tally.columns() {
+            Some(columns) => plan::decide(&request.query, &columns, fields, searcher)?,
+            None => None,
         };
-        let weight = query.weight(EnableScoring::disabled_from_searcher(searcher))?;
+        let (decided, unsure) = match decided {
+            Some(Decided { query, unsure }) => (Some(query), unsure),
+            None => (None, Some(plan::narrow(&request.query, fields, searcher)?)),
+        };
+        let weigh = |query: Option<Box<dyn TantivyQuery>>| {
+            query.map(|query| query.weight(EnableScoring::disabled_from_searcher(searcher))).transpose()
+        };
+        let (decided, unsure) = (weigh(decided)?, weigh(unsure)?);
         for (first, last, at) in segments {
             if request.deadline.is_over() {
                 return Ok(true);
             }
             let segment = Segment::open(shared, partition, searcher, at as SegmentOrdinal)?;
-            let documents = weight.scorer(segment.reader, 1.0)?;
-            let is_over = if is_decided {
-                let all = is_wanted(first) && is_wanted(last);
-                let is_wanted = |time: DateTime| all || is_wanted(time.into_timestamp_nanos());
-                count(&segment, documents, is_wanted, &request.deadline, tally)?
-            } else {
-                read(&segment, documents, is_wanted, request, tally)?
-            };
-            if is_over {
+            if let Some(weight) = &decided {
+                let documents = weight.scorer(segment.reader, 1.0)?;
+                let is_wanted = (!is_wanted(first) || !is_wanted(last)).then_some(is_wanted);
+                if count(&segment, documents, is_wanted, &request.deadline, tally)? {
+                    return Ok(true);
+                }
+            }
+            if let Some(weight) = &unsure
+                && read(&segment, weight.scorer(segment.reader, 1.0)?, is_wanted, request, tally)?
+            {
                 return Ok(true);
             }
         }
@@ -231,11 +244,12 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
     Ok(false)
 }
 
-/// Counts documents that are known to match; answers whether the deadline came first.
+/// Counts documents that are known to match, those at a wanted time where not all are; answers whether
+/// the deadline came first.
 fn count(
     segment: &Segment<'_>,
     mut documents: impl DocSet,
-    is_wanted: impl Fn(DateTime) -> bool,
+    is_wanted: Option<impl Fn(i64) -> bool>,
     deadline: &Deadline,
     tally: &mut impl Tally,
 ) -> Result<bool, StoreError> {
@@ -246,25 +260,29 @@ fn count(
     loop {
         let mut len = documents.fill_buffer(&mut block);
         if len == 0 {
-            tally.end(segment)?;
+            tally.end()?;
             return Ok(false);
         }
         since_look += len;
         if since_look > BETWEEN_LOOKS {
             since_look = 0;
             if deadline.is_over() {
-                tally.end(segment)?;
+                tally.end()?;
                 return Ok(true);
             }
         }
-        values(&segment.times, &block[..len], &mut times[..len]);
-        let mut kept = 0;
-        for at in 0..len {
-            (block[kept], times[kept]) = (block[at], times[at]);
-            kept += usize::from(is_wanted(times[at]));
+        if is_wanted.is_some() || tally.needs_times() {
+            segment.times.values.get_vals(&block[..len], &mut times[..len]);
         }
-        len = kept;
-        tally.documents(segment, &block[..len], &times[..len]);
+        if let Some(is_wanted) = &is_wanted {
+            let mut kept = 0;
+            for at in 0..len {
+                (block[kept], times[kept]) = (block[at], times[at]);
+                kept += usize::from(is_wanted(times[at].into_timestamp_nanos()));
+            }
+            len = kept;
+        }
+        tally.documents(&block[..len], &times[..len]);
     }
 }
 
@@ -303,39 +321,54 @@ fn read(
     Ok(false)
 }
 
-/// The values of a column that every document has.
-fn values<T: PartialOrd + Copy + Default + std::fmt::Debug + Send + Sync + 'static>(
-    column: &Column<T>,
-    documents: &[DocId],
-    values: &mut [T],
-) {
-    if column.get_cardinality() == Cardinality::Full {
-        column.values.get_vals(documents, values);
-    } else {
-        for (value, document) in values.iter_mut().zip(documents) {
-            *value = column.first(*document).unwrap_or_default();
+/// A segment's column of keywords, while its documents are counted.
+struct Keywords {
+    of: ColumnOf,
+    column: StrColumn,
+}
+
+/// In place of the number of a keyword: the document has none.
+const NO_KEYWORD: u64 = u64::MAX;
+
+impl Keywords {
+    /// None where no document has a keyword.
+    fn open(segment: &Segment<'_>, of: ColumnOf) -> Result<Option<Self>, StoreError> {
+        Ok(segment.column(of)?.map(|column| Self { of, column }))
+    }
+
+    fn len(&self) -> usize {
+        self.column.num_terms()
+    }
+
+    /// What a keyword tells.
+    fn known<'k>(&self, keyword: &'k [u8]) -> Known<'k> {
+        Known::of(self.of, std::str::from_utf8(keyword).unwrap_or_default())
+    }
+
+    /// Calls `f` with the number of each keyword and what it tells.
+    fn for_each(&self, mut f: impl FnMut(usize, &Known<'_>)) -> Result<(), StoreError> {
+        let mut keywords = self.column.dictionary().stream()?;
+        while keywords.advance() {
+            f(keywords.term_ord() as usize, &self.known(keywords.key()));
+        }
+        Ok(())
+    }
+
+    /// Calls `f` with the place of each document and the number of its keyword, or [`NO_KEYWORD`].
+    fn for_documents(&self, documents: &[DocId], mut f: impl FnMut(usize, u64)) {
+        let ords = self.column.ords();
+        if ords.get_cardinality() == Cardinality::Full {
+            let mut numbers = [0; COLLECT_BLOCK_BUFFER_LEN];
+            let numbers = &mut numbers[..documents.len()];
+            ords.values.get_vals(documents, numbers);
+            numbers.iter().enumerate().for_each(|(at, number)| f(at, *number));
+        } else {
+            let mut numbers = [None; COLLECT_BLOCK_BUFFER_LEN];
+            let numbers = &mut numbers[..documents.len()];
+            ords.first_vals(documents, numbers);
+            numbers.iter().enumerate().for_each(|(at, number)| f(at, number.unwrap_or(NO_KEYWORD)));
         }
     }
-}
-
-/// The place of a segment's column that a built-in field is a part of.
-fn column<'s>(segment: &'s Segment<'_>, column: ColumnOf) -> &'s StrColumn {
-    match column {
-        ColumnOf::Container => &segment.origins,
-        ColumnOf::Marks => &segment.marks,
-    }
-}
-
-/// Calls `f` with the number of each keyword of a column, and a record that has it.
-fn for_each_keyword(segment: &Segment<'_>, of: ColumnOf, mut f: impl FnMut(usize, &Record)) -> Result<(), StoreError> {
-    let column = column(segment, of);
-    let mut keyword = String::new();
-    for number in 0..column.num_terms() {
-        keyword.clear();
-        column.ord_to_str(number as u64, &mut keyword)?;
-        f(number, &skeleton(&keyword, of == ColumnOf::Marks));
-    }
-    Ok(())
 }
 
 fn beginning(value: &str) -> &str {

@@ -1,7 +1,6 @@
 //! A query → what the index is asked: what narrows, and, where the index alone can tell, what decides.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery,
@@ -11,98 +10,96 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
 
 use super::StoreError;
-use super::schema::{self, Fields, Marks};
-use crate::query::{BuiltinField, Decision, Query, Requirement};
-use crate::record::{Position, Record};
+use super::columns::{ColumnOf, Known};
+use super::schema::{Fields, UNSURE};
+use crate::query::{Decision, Query};
+
+type Plan = Box<dyn TantivyQuery>;
+
+/// What a query finds by the index alone.
+pub(super) struct Decided {
+    /// The very records that the query matches, but for the unsure ones.
+    pub query: Plan,
+    /// Records that may match: their columns do not tell.
+    pub unsure: Option<Plan>,
+}
 
 /// What a record that matches certainly has, as a query of the index.
-pub(super) fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Box<dyn TantivyQuery>, StoreError> {
-    Ok(match narrow_by(&query.required(), fields, searcher)? {
-        Some(query) => Box::new(ConstScoreQuery::new(query, 1.0)),
-        None => Box::new(AllQuery),
-    })
+pub(super) fn narrow(query: &Query, fields: Fields, searcher: &Searcher) -> Result<Plan, StoreError> {
+    let required = query.required();
+    let plan = plan(&required, fields, searcher)?;
+    Ok(constant(match unsure(&required, &[], fields, searcher)? {
+        Some(unsure) => Box::new(BooleanQuery::new(vec![(Occur::Should, plan), (Occur::Should, unsure)])),
+        None => plan,
+    }))
 }
 
-/// All of these, as one query; none where there are none.
-fn narrow_by(
-    requirements: &[Requirement],
-    fields: Fields,
-    searcher: &Searcher,
-) -> Result<Option<Box<dyn TantivyQuery>>, StoreError> {
-    let mut parts: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
-    let (mut of_container, mut of_marks) = (Vec::new(), Vec::new());
-    for requirement in requirements {
-        match (column(requirement), requirement) {
-            (Some(ColumnOf::Container), _) => of_container.push(requirement),
-            (Some(ColumnOf::Marks), _) => of_marks.push(requirement),
-            (None, Requirement::Token(token)) => parts.push((Occur::Must, term(fields.body, token))),
-            (None, Requirement::TokenPrefix(prefix)) => parts.push((Occur::Must, begins(fields.body, prefix)?)),
-            (None, Requirement::Any(alternatives)) => {
-                let any = alternatives.iter().map(|list| narrow_by(list, fields, searcher));
-                // One that narrows nothing leaves all of them open.
-                if let Some(any) = any.collect::<Result<Option<Vec<_>>, _>>()? {
-                    let any = any.into_iter().map(|query| (Occur::Should, query)).collect();
-                    parts.push((Occur::Must, Box::new(BooleanQuery::new(any))));
-                }
-            }
-            (None, Requirement::Keyword { .. } | Requirement::KeywordPrefix { .. }) => {}
-        }
-    }
-    for (field, requirements) in [(fields.origin, of_container), (fields.marks, of_marks)] {
-        if !requirements.is_empty() {
-            let terms = keywords(searcher, field, |keyword| {
-                let record = skeleton(keyword, field == fields.marks);
-                requirements.iter().all(|requirement| satisfies(requirement, &record))
-            })?;
-            parts.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
-        }
-    }
-    Ok(if parts.is_empty() { None } else { Some(Box::new(BooleanQuery::new(parts))) })
-}
-
-/// The query of the index that finds the very records which the query matches; none where records have
-/// to be read for it.
+/// What finds the records that the query matches, and what the columns say of them; none where records
+/// have to be read for it.
 pub(super) fn decide(
     query: &Query,
+    columns: &[ColumnOf],
     fields: Fields,
     searcher: &Searcher,
-) -> Result<Option<Box<dyn TantivyQuery>>, StoreError> {
-    let decision = query.decision();
-    decision
-        .map(|decision| Ok(Box::new(ConstScoreQuery::new(decide_by(&decision, fields, searcher)?, 1.0)) as Box<_>))
-        .transpose()
+) -> Result<Option<Decided>, StoreError> {
+    let Some(decision) = query.decision() else { return Ok(None) };
+    let plan = plan(&decision, fields, searcher)?;
+    let Some(unsure) = unsure(&decision, columns, fields, searcher)? else {
+        return Ok(Some(Decided { query: constant(plan), unsure: None }));
+    };
+    let sure = BooleanQuery::new(vec![(Occur::Must, plan), (Occur::MustNot, unsure.box_clone())]);
+    let unsure = BooleanQuery::new(vec![(Occur::Must, narrow(query, fields, searcher)?), (Occur::Must, unsure)]);
+    Ok(Some(Decided { query: constant(Box::new(sure)), unsure: Some(constant(Box::new(unsure))) }))
 }
 
-fn decide_by(decision: &Decision, fields: Fields, searcher: &Searcher) -> Result<Box<dyn TantivyQuery>, StoreError> {
-    let list = |occur, parts: &[Decision]| -> Result<Vec<(Occur, Box<dyn TantivyQuery>)>, StoreError> {
-        parts.iter().map(|part| Ok((occur, decide_by(part, fields, searcher)?))).collect()
-    };
+/// Nothing is scored.
+fn constant(plan: Plan) -> Plan {
+    Box::new(ConstScoreQuery::new(plan, 1.0))
+}
+
+fn plan(decision: &Decision, fields: Fields, searcher: &Searcher) -> Result<Plan, StoreError> {
     if let Some(column) = decided_by(decision) {
-        let field = if column == ColumnOf::Marks { fields.marks } else { fields.origin };
-        let terms = keywords(searcher, field, |keyword| decision.holds(&skeleton(keyword, field == fields.marks)))?;
-        return Ok(Box::new(TermSetQuery::new(terms)));
+        return by_keywords(column, decision, fields, searcher);
     }
     Ok(match decision {
         Decision::Token(token) => term(fields.body, token),
         Decision::TokenPrefix(prefix) => begins(fields.body, prefix)?,
         Decision::All(parts) if parts.is_empty() => Box::new(AllQuery),
-        Decision::All(parts) => Box::new(BooleanQuery::new(list(Occur::Must, parts)?)),
+        Decision::All(parts) => {
+            let mut plans = Vec::new();
+            // One column's parts are one question to its keywords.
+            for column in ColumnOf::ALL {
+                let of_column: Vec<_> = parts.iter().filter(|part| decided_by(part) == Some(column)).cloned().collect();
+                if !of_column.is_empty() {
+                    plans.push((Occur::Must, by_keywords(column, &Decision::All(of_column), fields, searcher)?));
+                }
+            }
+            for part in parts.iter().filter(|part| decided_by(part).is_none()) {
+                plans.push((Occur::Must, plan(part, fields, searcher)?));
+            }
+            Box::new(BooleanQuery::new(plans))
+        }
         Decision::Any(parts) if parts.is_empty() => Box::new(EmptyQuery),
-        Decision::Any(parts) => Box::new(BooleanQuery::new(list(Occur::Should, parts)?)),
-        Decision::Not(part) => Box::new(BooleanQuery::new(vec![
-            (Occur::Must, Box::new(AllQuery)),
-            (Occur::MustNot, decide_by(part, fields, searcher)?),
-        ])),
-        // Each built-in field has its column.
-        Decision::Builtin(..) => Box::new(EmptyQuery),
+        Decision::Any(parts) => {
+            let plans = parts.iter().map(|part| Ok((Occur::Should, plan(part, fields, searcher)?)));
+            Box::new(BooleanQuery::new(plans.collect::<Result<_, StoreError>>()?))
+        }
+        Decision::Not(part) => all_but(plan(part, fields, searcher)?),
+        // Each of these fields has its column.
+        Decision::Builtin(..) | Decision::Request(..) => Box::new(EmptyQuery),
     })
 }
 
-/// The column that alone decides, of which there is one for each built-in field.
+fn all_but(plan: Plan) -> Plan {
+    Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, plan)]))
+}
+
+/// The column that alone decides.
 fn decided_by(decision: &Decision) -> Option<ColumnOf> {
     match decision {
         Decision::Token(_) | Decision::TokenPrefix(_) => None,
-        Decision::Builtin(field, _) => Some(column_of(*field)),
+        Decision::Builtin(field, _) => Some(ColumnOf::of_builtin(*field)),
+        Decision::Request(field, _) => Some(ColumnOf::of_request(*field)),
         Decision::Not(part) => decided_by(part),
         Decision::All(parts) | Decision::Any(parts) => {
             let mut columns = parts.iter().map(decided_by);
@@ -112,84 +109,58 @@ fn decided_by(decision: &Decision) -> Option<ColumnOf> {
     }
 }
 
-/// The columns of which one keyword tells all that they know of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ColumnOf {
-    Container,
-    Marks,
-}
-
-/// The column that a built-in field is a part of.
-pub(super) fn column_of(field: BuiltinField) -> ColumnOf {
-    match field {
-        BuiltinField::Container
-        | BuiltinField::ContainerId
-        | BuiltinField::Project
-        | BuiltinField::Service
-        | BuiltinField::Number => ColumnOf::Container,
-        BuiltinField::Stream | BuiltinField::Level | BuiltinField::Kind | BuiltinField::Format => ColumnOf::Marks,
-    }
-}
-
-/// The column that alone decides a requirement; none of a word's, and where it takes several.
-fn column(requirement: &Requirement) -> Option<ColumnOf> {
-    match requirement {
-        Requirement::Token(_) | Requirement::TokenPrefix(_) => None,
-        Requirement::Keyword { field, .. } | Requirement::KeywordPrefix { field, .. } => Some(column_of(*field)),
-        Requirement::Any(alternatives) => {
-            let mut columns = alternatives.iter().flatten().map(column);
-            let first = columns.next()??;
-            columns.all(|column| column == Some(first)).then_some(first)
-        }
-    }
-}
-
-/// The keywords of `field` that pass, from the dictionaries of all segments: there are few.
-fn keywords(searcher: &Searcher, field: Field, passes: impl Fn(&str) -> bool) -> Result<Vec<Term>, StoreError> {
+/// The records whose keyword passes.
+fn by_keywords(column: ColumnOf, decision: &Decision, fields: Fields, searcher: &Searcher) -> Result<Plan, StoreError> {
+    // What records without a keyword pass, all pass but those whose keyword does not.
+    let passes_without = column.is_optional() && Known::default().passes(decision);
+    let field = column.field(fields);
     let mut terms = BTreeSet::new();
     for reader in searcher.segment_readers() {
         let index = reader.inverted_index(field)?;
         let mut keywords = index.terms().stream()?;
         while keywords.advance() {
-            if let Some(keyword) = std::str::from_utf8(keywords.key()).ok().filter(|keyword| passes(keyword)) {
+            if let Ok(keyword) = std::str::from_utf8(keywords.key())
+                && Known::of(column, keyword).passes(decision) != passes_without
+            {
                 terms.insert(Term::from_field_text(field, keyword));
             }
         }
     }
-    Ok(terms.into_iter().collect())
+    let some: Plan = Box::new(TermSetQuery::new(terms));
+    Ok(if passes_without { all_but(some) } else { some })
 }
 
-/// A record that has the keyword and nothing else.
-pub(super) fn skeleton(keyword: &str, is_marks: bool) -> Record {
-    let marks = Marks::from_keyword(if is_marks { keyword } else { "" });
-    Record {
-        container: Arc::new(schema::container(if is_marks { "" } else { keyword })),
-        stream: marks.stream,
-        position: Position::default(),
-        kind: marks.kind,
-        level: marks.level,
-        raw: "".into(),
-        fields: crate::record::Fields::default(),
-        format: marks.format,
-        truncated: marks.truncated,
-    }
-}
-
-fn satisfies(requirement: &Requirement, record: &Record) -> bool {
-    match requirement {
-        Requirement::Keyword { field, value } => field.keyword(record) == value.as_str(),
-        Requirement::KeywordPrefix { field, value } => field.keyword(record).starts_with(value.as_str()),
-        Requirement::Any(alternatives) => {
-            alternatives.iter().any(|list| list.iter().all(|requirement| satisfies(requirement, record)))
+/// The records of which a column that the decision looks at, or one of `columns`, does not tell.
+fn unsure(
+    decision: &Decision,
+    columns: &[ColumnOf],
+    fields: Fields,
+    searcher: &Searcher,
+) -> Result<Option<Plan>, StoreError> {
+    let mut plans: Vec<(Occur, Plan)> = Vec::new();
+    for column in ColumnOf::ALL.into_iter().filter(|column| column.is_optional()) {
+        let field = column.field(fields);
+        let unsure = Term::from_field_text(field, UNSURE);
+        if (columns.contains(&column) || looks_at(decision, column)) && searcher.doc_freq(&unsure)? > 0 {
+            plans.push((Occur::Should, term(field, UNSURE)));
         }
-        Requirement::Token(_) | Requirement::TokenPrefix(_) => true,
+    }
+    Ok(if plans.is_empty() { None } else { Some(Box::new(BooleanQuery::new(plans))) })
+}
+
+fn looks_at(decision: &Decision, column: ColumnOf) -> bool {
+    match decision {
+        Decision::Request(field, _) => ColumnOf::of_request(*field) == column,
+        Decision::All(parts) | Decision::Any(parts) => parts.iter().any(|part| looks_at(part, column)),
+        Decision::Not(part) => looks_at(part, column),
+        Decision::Builtin(..) | Decision::Token(_) | Decision::TokenPrefix(_) => false,
     }
 }
 
-fn term(field: Field, text: &str) -> Box<dyn TantivyQuery> {
+fn term(field: Field, text: &str) -> Plan {
     Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
 }
 
-fn begins(field: Field, prefix: &str) -> Result<Box<dyn TantivyQuery>, StoreError> {
+fn begins(field: Field, prefix: &str) -> Result<Plan, StoreError> {
     Ok(Box::new(RegexQuery::from_pattern(&format!("{}(.|\\n)*", regex::escape(prefix)), field)?))
 }

@@ -4,6 +4,7 @@
 //! line itself; what is filtered, ordered or shown is a fast field; only the line is stored, and
 //! its structured fields are read from it again when it is shown.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
@@ -17,7 +18,7 @@ use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager};
 use tantivy::{DateTime, Index, IndexBuilder, IndexSettings};
 
-use crate::query;
+use crate::query::{self, RequestField};
 use crate::record::{Container, ContainerId, FieldValue, Kind, Level, Record, Stream};
 use crate::text;
 
@@ -30,8 +31,9 @@ const STORE_BLOCK_BYTES: usize = 128 * 1024;
 /// The fields of every partition's index.
 ///
 /// A column costs each record a look-up while it is written, so what has few values together is
-/// one keyword: who speaks is `origin`, and all that is small and known is `marks`. Both have few
-/// distinct values in a segment; a query on a part of them goes through their dictionaries.
+/// one keyword: who speaks is `origin`, all that is small and known is `marks`, and a request's method
+/// and status are `request`. They have few distinct values in a segment; a query on a part of them
+/// goes through their dictionaries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     pub time: Field,
@@ -40,6 +42,10 @@ pub(super) struct Fields {
     pub origin: Field,
     /// [`Marks`] of the record.
     pub marks: Field,
+    /// [`request`] of the record, where it has one.
+    pub request: Field,
+    /// [`path`] of the record, where it has one.
+    pub path: Field,
     /// The words of a record, indexed only.
     pub body: Field,
     /// The line, stored only.
@@ -63,6 +69,8 @@ pub(super) fn schema() -> (Schema, Fields) {
         ordinal: builder.add_u64_field("ordinal", NumericOptions::default().set_fast()),
         origin: builder.add_text_field("origin", keyword()),
         marks: builder.add_text_field("marks", keyword()),
+        request: builder.add_text_field("request", keyword()),
+        path: builder.add_text_field("path", keyword()),
         body: builder.add_text_field("body", TextOptions::default().set_indexing_options(indexing(WORDS))),
         raw: builder.add_text_field("raw", TextOptions::default().set_stored()),
         extra: builder.add_text_field("extra", TextOptions::default().set_stored()),
@@ -89,6 +97,65 @@ pub(super) fn container(origin: &str) -> Container {
         project: next(),
         service: next(),
         number: next().parse().unwrap_or_default(),
+    }
+}
+
+/// In place of values that no keyword holds: the record has to be read.
+pub(super) const UNSURE: &str = "\u{1e}";
+/// Longer values are not kept twice.
+const MAX_KEYWORD_BYTES: usize = 512;
+
+/// The method and the status of a record as one keyword: empty where there is neither.
+fn request(record: &Record) -> Cow<'_, str> {
+    match (only(RequestField::Method, record), only(RequestField::Status, record)) {
+        (Only::None, Only::None) => "".into(),
+        (Only::Unsure, _) | (_, Only::Unsure) => UNSURE.into(),
+        (method, status) => format!("{}{SEPARATOR}{}", method.text(), status.text()).into(),
+    }
+}
+
+/// The method and the status of a [`request`].
+pub(super) fn of_request(keyword: &str) -> (Option<&str>, Option<&str>) {
+    let (method, status) = keyword.split_once(SEPARATOR).unwrap_or_default();
+    (Some(method).filter(|method| !method.is_empty()), Some(status).filter(|status| !status.is_empty()))
+}
+
+/// The path of a record as a keyword: empty where there is none.
+fn path(record: &Record) -> Cow<'_, str> {
+    match only(RequestField::Path, record) {
+        Only::Unsure => UNSURE.into(),
+        path => path.text(),
+    }
+}
+
+/// The values of a field, where a keyword can hold them.
+enum Only<'r> {
+    None,
+    One(FieldValue<'r>),
+    Unsure,
+}
+
+impl<'r> Only<'r> {
+    fn text(self) -> Cow<'r, str> {
+        match self {
+            Self::One(value) => value.text(),
+            Self::None | Self::Unsure => "".into(),
+        }
+    }
+}
+
+fn only(field: RequestField, record: &Record) -> Only<'_> {
+    let mut values = field.values(record);
+    match (values.next(), values.next()) {
+        (None, _) => Only::None,
+        // As texts, fractions compare in another way.
+        (Some(FieldValue::Float(_)), _) | (_, Some(_)) => Only::Unsure,
+        (Some(FieldValue::Text(text)), None)
+            if text.is_empty() || text.len() > MAX_KEYWORD_BYTES || text.contains([SEPARATOR, '\u{1e}']) =>
+        {
+            Only::Unsure
+        }
+        (Some(value), None) => Only::One(value),
     }
 }
 
@@ -245,6 +312,8 @@ pub(super) struct RecordDocument {
     fields: Fields,
     origin: Arc<str>,
     marks: &'static str,
+    request: String,
+    path: String,
     /// Words that the line does not show as they are.
     words: String,
     extra: String,
@@ -268,7 +337,8 @@ impl RecordDocument {
             _ => serde_json::to_string(&record.fields()).unwrap_or_default(),
         };
         let marks = Marks::of(record).keyword();
-        Self { batch: Arc::clone(batch), index, fields, origin, marks, words, extra }
+        let (request, path) = (request(record).into_owned(), path(record).into_owned());
+        Self { batch: Arc::clone(batch), index, fields, origin, marks, request, path, words, extra }
     }
 
     fn value(&self, at: usize) -> Option<(Field, Leaf<'_>)> {
@@ -282,7 +352,9 @@ impl RecordDocument {
             4 => (fields.raw, Leaf::Str(&record.raw)),
             5 => (fields.body, Leaf::Str(&record.raw)),
             6 => (fields.body, Leaf::Str(&self.words)),
-            7 if !self.extra.is_empty() => (fields.extra, Leaf::Str(&self.extra)),
+            7 => (fields.extra, Leaf::Str(&self.extra)),
+            8 => (fields.request, Leaf::Str(&self.request)),
+            9 => (fields.path, Leaf::Str(&self.path)),
             _ => return None,
         })
     }
@@ -306,12 +378,14 @@ impl<'a> Iterator for Values<'a> {
     type Item = (Field, Leaf<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.at == 6 && self.document.words.is_empty() {
+        loop {
+            let value = self.document.value(self.at)?;
             self.at += 1;
+            // What a record may lack is empty where it does.
+            if self.at <= 6 || !matches!(value.1, Leaf::Str("")) {
+                return Some(value);
+            }
         }
-        let value = self.document.value(self.at)?;
-        self.at += 1;
-        Some(value)
     }
 }
 

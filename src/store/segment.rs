@@ -7,6 +7,7 @@ use tantivy::columnar::{Column, StrColumn};
 use tantivy::schema::Value as _;
 use tantivy::{DateTime, DocId, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument};
 
+use super::columns::ColumnOf;
 use super::partition::Partition;
 use super::schema::{self, Fields, Marks};
 use super::{Shared, StoreError};
@@ -21,8 +22,8 @@ pub(super) struct Segment<'a> {
     pub reader: &'a SegmentReader,
     pub times: Column<DateTime>,
     ordinals: Column<u64>,
-    pub origins: StrColumn,
-    pub marks: StrColumn,
+    origins: StrColumn,
+    marks: StrColumn,
 }
 
 impl<'a> Segment<'a> {
@@ -34,8 +35,9 @@ impl<'a> Segment<'a> {
     ) -> Result<Self, StoreError> {
         let reader = searcher.segment_reader(ordinal);
         let fast = reader.fast_fields();
-        let text = |name: &str| -> tantivy::Result<StrColumn> {
-            fast.str(name)?.ok_or_else(|| tantivy::TantivyError::SchemaError(format!("the column {name} is missing")))
+        let text = |column: ColumnOf| -> tantivy::Result<StrColumn> {
+            let missing = || tantivy::TantivyError::SchemaError(format!("the column {} is missing", column.as_str()));
+            fast.str(column.as_str())?.ok_or_else(missing)
         };
         Ok(Self {
             shared,
@@ -45,9 +47,14 @@ impl<'a> Segment<'a> {
             reader,
             times: fast.date("time")?,
             ordinals: fast.u64("ordinal")?,
-            origins: text("origin")?,
-            marks: text("marks")?,
+            origins: text(ColumnOf::Container)?,
+            marks: text(ColumnOf::Marks)?,
         })
+    }
+
+    /// A column of keywords; none where no record of the segment has one.
+    pub(super) fn column(&self, of: ColumnOf) -> Result<Option<StrColumn>, StoreError> {
+        Ok(self.reader.fast_fields().str(of.as_str())?)
     }
 
     pub(super) fn record(

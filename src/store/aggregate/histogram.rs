@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocId};
+use tantivy::{DateTime, DocId};
 
-use super::super::plan;
+use super::super::columns::ColumnOf;
 use super::super::segment::Segment;
 use super::super::{Shared, StoreError};
 use super::{
-    Axis, CountRequest, Facet, Histogram, MAX_COUNTED_SERIES, MAX_SERIES, Series, Tally, beginning, column,
-    for_each_keyword, values, walk,
+    Axis, CountRequest, Facet, Histogram, Keywords, MAX_COUNTED_SERIES, MAX_SERIES, NO_KEYWORD, Series, Tally,
+    beginning, facets, walk,
 };
+use crate::query::RequestField;
 use crate::record::Record;
 
 /// Counts in steps of time.
@@ -23,13 +24,28 @@ pub(in crate::store) fn histogram(
         axis,
         numbers: HashMap::new(),
         counts: Vec::new(),
+        is_chosen: false,
         others: vec![0; axis.buckets],
         total: 0,
+        keywords: None,
         of_keyword: Vec::new(),
         step: None,
     };
-    if axis.by.is_none() {
-        tally.number("");
+    match &axis.by {
+        None => {
+            tally.number("");
+        }
+        // Too many to tell apart while they are counted.
+        Some(facet @ Facet::Request(RequestField::Path)) => {
+            let paths = facets(shared, request, std::slice::from_ref(facet), MAX_SERIES)?;
+            let paths = paths.facets.iter().flat_map(|facet| &facet.values);
+            for path in paths {
+                tally.number(&path.value);
+            }
+            tally.number("");
+            tally.is_chosen = true;
+        }
+        Some(_) => {}
     }
     let is_partial = walk(shared, request, &mut tally)?;
     Ok(tally.finish(is_partial))
@@ -40,10 +56,14 @@ struct Steps<'a> {
     /// Which of `counts` is a value's.
     numbers: HashMap<String, usize>,
     counts: Vec<Vec<u64>>,
+    /// No further value gets a number.
+    is_chosen: bool,
     /// What is told apart no more.
     others: Vec<u64>,
     total: u64,
-    /// Which of `counts` each keyword of the segment belongs to.
+    /// Of the segment.
+    keywords: Option<Keywords>,
+    /// Which of `counts` each of them belongs to.
     of_keyword: Vec<usize>,
     /// The step of the last record, from and to, and its number: the next one is mostly in it.
     step: Option<(i64, i64, usize)>,
@@ -51,6 +71,8 @@ struct Steps<'a> {
 
 /// In place of a number: told apart no more.
 const OTHER: usize = usize::MAX;
+/// In place of a number: no record of the segment had the keyword.
+const UNMET: usize = usize::MAX - 1;
 
 impl Steps<'_> {
     fn number(&mut self, value: &str) -> usize {
@@ -58,12 +80,24 @@ impl Steps<'_> {
         if let Some(number) = self.numbers.get(value) {
             return *number;
         }
-        if self.counts.len() == MAX_COUNTED_SERIES {
+        if self.counts.len() == MAX_COUNTED_SERIES || self.is_chosen {
             return OTHER;
         }
         self.counts.push(vec![0; self.axis.buckets]);
         self.numbers.insert(value.to_owned(), self.counts.len() - 1);
         self.counts.len() - 1
+    }
+
+    /// The number of a keyword of the segment, or of none, that a record has.
+    fn meet(&mut self, keywords: &Keywords, keyword: u64) -> usize {
+        let Some(facet) = &self.axis.by else { return 0 };
+        let mut text = Vec::new();
+        if keyword == NO_KEYWORD || !keywords.column.ord_to_bytes(keyword, &mut text).unwrap_or_default() {
+            return self.number("");
+        }
+        let number = keywords.known(&text).with_value(facet, |value| self.number(value));
+        self.of_keyword[keyword as usize] = number;
+        number
     }
 
     fn add(&mut self, number: usize, time_ns: i64) {
@@ -104,36 +138,55 @@ impl Steps<'_> {
 }
 
 impl Tally for Steps<'_> {
-    fn needs_records(&self) -> bool {
-        matches!(self.axis.by, Some(Facet::Field(_)))
+    fn columns(&self) -> Option<Vec<ColumnOf>> {
+        match &self.axis.by {
+            Some(facet) => ColumnOf::of_facet(facet).map(|column| vec![column]),
+            None => Some(Vec::new()),
+        }
+    }
+
+    fn needs_times(&self) -> bool {
+        true
     }
 
     fn begin(&mut self, segment: &Segment<'_>) -> Result<(), StoreError> {
         self.of_keyword.clear();
-        if let Some(Facet::Builtin(field)) = self.axis.by {
-            for_each_keyword(segment, plan::column_of(field), |_, record| {
-                let number = self.number(&field.text(record));
-                self.of_keyword.push(number);
+        self.keywords = match self.axis.by.as_ref().and_then(ColumnOf::of_facet) {
+            Some(of) => Keywords::open(segment, of)?,
+            None => None,
+        };
+        let Some(keywords) = self.keywords.take() else { return Ok(()) };
+        self.of_keyword.resize(keywords.len(), UNMET);
+        if self.is_chosen
+            && let Some(facet) = &self.axis.by
+        {
+            // Of many keywords, one after the other is faster than each when it is met.
+            keywords.for_each(|keyword, known| {
+                self.of_keyword[keyword] = known.with_value(facet, |value| self.number(value));
             })?;
         }
+        self.keywords = Some(keywords);
         Ok(())
     }
 
-    fn documents(&mut self, segment: &Segment<'_>, documents: &[DocId], times: &[DateTime]) {
-        let Some(Facet::Builtin(field)) = self.axis.by else {
-            times.iter().for_each(|time| self.add(0, time.into_timestamp_nanos()));
+    fn documents(&mut self, documents: &[DocId], times: &[DateTime]) {
+        let Some(keywords) = self.keywords.take() else {
+            let number = self.number("");
+            times.iter().for_each(|time| self.add(number, time.into_timestamp_nanos()));
             return;
         };
-        let mut keywords = [0; COLLECT_BLOCK_BUFFER_LEN];
-        let keywords = &mut keywords[..documents.len()];
-        values(column(segment, plan::column_of(field)).ords(), documents, keywords);
-        for (time, keyword) in times.iter().zip(keywords) {
-            let number = self.of_keyword.get(*keyword as usize).copied().unwrap_or(OTHER);
-            self.add(number, time.into_timestamp_nanos());
-        }
+        keywords.for_documents(documents, |at, keyword| {
+            let number = match self.of_keyword.get(keyword as usize) {
+                Some(number) if *number != UNMET => *number,
+                _ => self.meet(&keywords, keyword),
+            };
+            self.add(number, times[at].into_timestamp_nanos());
+        });
+        self.keywords = Some(keywords);
     }
 
-    fn end(&mut self, _: &Segment<'_>) -> Result<(), StoreError> {
+    fn end(&mut self) -> Result<(), StoreError> {
+        self.keywords = None;
         Ok(())
     }
 
@@ -158,8 +211,10 @@ mod tests {
             axis: &axis,
             numbers: HashMap::new(),
             counts: Vec::new(),
+            is_chosen: false,
             others: vec![0; 3],
             total: 0,
+            keywords: None,
             of_keyword: Vec::new(),
             step: None,
         };

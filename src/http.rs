@@ -10,6 +10,7 @@ mod health;
 mod live;
 mod logs;
 mod parameters;
+mod patterns;
 mod status;
 
 use std::time::{Duration, Instant};
@@ -93,6 +94,7 @@ pub fn router(handles: Handles) -> Router {
         .route("/api/v1/fields", get(fields::fields))
         .route("/api/v1/histogram", get(counts::histogram))
         .route("/api/v1/facets", get(counts::facets))
+        .route("/api/v1/patterns", get(patterns::patterns))
         .route("/api/v1/live", get(live::live))
         .route("/api/v1/status", get(status::status))
         .route("/healthz", get(health::healthz))

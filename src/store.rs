@@ -20,6 +20,7 @@ mod writer;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -212,6 +213,19 @@ impl StoreReader {
     /// [`StoreError::Index`] where the index cannot be read.
     pub fn facets(&self, request: &CountRequest, facets: &[Facet], top: usize) -> Result<Counts, StoreError> {
         aggregate::facets(&self.shared, request, facets, top)
+    }
+
+    /// Calls `f` with each record that matches, mostly the newest first, until it breaks or the deadline
+    /// comes; answers whether the latter did. Blocks like [`search`](Self::search).
+    ///
+    /// # Errors
+    /// [`StoreError::Index`] where the index cannot be read.
+    pub fn visit(
+        &self,
+        request: &CountRequest,
+        f: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+    ) -> Result<bool, StoreError> {
+        aggregate::visit(&self.shared, request, f)
     }
 
     /// The earliest and the latest time of all records; none where there are none.

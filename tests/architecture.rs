@@ -32,8 +32,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("live", &["record", "query"]),
     ("metrics", &["record"]),
     ("store", &["record", "config", "query", "text"]),
-    // It knows read handles.
-    ("http", &["record", "config", "query", "docker::board", "live", "metrics", "store"]),
+    // It knows read handles, and the grouping that it counts messages by.
+    ("http", &["record", "config", "query", "docker::board", "live", "metrics", "signature", "store"]),
     (
         "app",
         &[

@@ -8,6 +8,7 @@ mod histogram;
 mod values;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 use tantivy::columnar::{Cardinality, StrColumn};
@@ -173,8 +174,55 @@ trait Tally {
     fn documents(&mut self, documents: &[DocId], times: &[DateTime]);
     /// No more of the segment follow.
     fn end(&mut self) -> Result<(), StoreError>;
-    /// A record that matches.
-    fn record(&mut self, record: &Record);
+    /// A record that matches; a break ends the walk.
+    fn record(&mut self, record: &Record) -> ControlFlow<()>;
+}
+
+/// Where each record is all that is asked for.
+struct Visitor<'a>(&'a mut dyn FnMut(&Record) -> ControlFlow<()>);
+
+impl Tally for Visitor<'_> {
+    fn columns(&self) -> Option<Vec<ColumnOf>> {
+        None
+    }
+
+    fn needs_times(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, _: &Segment<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn documents(&mut self, _: &[DocId], _: &[DateTime]) {}
+
+    fn end(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> ControlFlow<()> {
+        (self.0)(record)
+    }
+}
+
+/// Calls `f` with each record that matches, mostly the newest first, until it breaks or the deadline
+/// comes; answers whether the latter did.
+pub(super) fn visit(
+    shared: &Shared,
+    request: &CountRequest,
+    f: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+) -> Result<bool, StoreError> {
+    Ok(walk(shared, request, &mut Visitor(f))? == Walked::Late)
+}
+
+/// How far a walk came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walked {
+    Through,
+    /// The deadline came first.
+    Late,
+    /// The tally has enough.
+    Enough,
 }
 
 /// The earliest and the latest time of all records.
@@ -186,14 +234,19 @@ pub(super) fn time_range(shared: &Shared) -> Option<(i64, i64)> {
     in_memory.chain(on_disk).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
-/// Gives every record that matches to the tally; answers whether the deadline came first.
-fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Result<bool, StoreError> {
+/// Gives every record that matches to the tally.
+fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Result<Walked, StoreError> {
     let (from_ns, to_ns) = (request.from_ns.unwrap_or(i64::MIN), request.to_ns.unwrap_or(i64::MAX));
     let is_wanted = |time_ns: i64| time_ns >= from_ns && (time_ns < to_ns || request.to_ns.is_none());
     let (memory, searchers) = shared.snapshot();
-    for record in memory.iter().flat_map(|records| records.iter()) {
-        if is_wanted(record.time_ns()) && request.query.matches(record) {
-            tally.record(record);
+    for records in memory.iter().rev() {
+        if request.deadline.is_over() {
+            return Ok(Walked::Late);
+        }
+        for record in records.iter().rev() {
+            if is_wanted(record.time_ns()) && request.query.matches(record) && tally.record(record).is_break() {
+                return Ok(Walked::Enough);
+            }
         }
     }
     // The newest first: where the deadline comes, they are what is counted.
@@ -224,35 +277,36 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
         let (decided, unsure) = (weigh(decided)?, weigh(unsure)?);
         for (first, last, at) in segments {
             if request.deadline.is_over() {
-                return Ok(true);
+                return Ok(Walked::Late);
             }
             let segment = Segment::open(shared, partition, searcher, at as SegmentOrdinal)?;
             if let Some(weight) = &decided {
                 let documents = weight.scorer(segment.reader, 1.0)?;
                 let is_wanted = (!is_wanted(first) || !is_wanted(last)).then_some(is_wanted);
-                if count(&segment, documents, is_wanted, &request.deadline, tally)? {
-                    return Ok(true);
+                let walked = count(&segment, documents, is_wanted, &request.deadline, tally)?;
+                if walked != Walked::Through {
+                    return Ok(walked);
                 }
             }
-            if let Some(weight) = &unsure
-                && read(&segment, weight.scorer(segment.reader, 1.0)?, is_wanted, request, tally)?
-            {
-                return Ok(true);
+            if let Some(weight) = &unsure {
+                let walked = read(&segment, weight.scorer(segment.reader, 1.0)?, is_wanted, request, tally)?;
+                if walked != Walked::Through {
+                    return Ok(walked);
+                }
             }
         }
     }
-    Ok(false)
+    Ok(Walked::Through)
 }
 
-/// Counts documents that are known to match, those at a wanted time where not all are; answers whether
-/// the deadline came first.
+/// Counts documents that are known to match, those at a wanted time where not all are.
 fn count(
     segment: &Segment<'_>,
     mut documents: impl DocSet,
     is_wanted: Option<impl Fn(i64) -> bool>,
     deadline: &Deadline,
     tally: &mut impl Tally,
-) -> Result<bool, StoreError> {
+) -> Result<Walked, StoreError> {
     tally.begin(segment)?;
     let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
     let mut times = [DateTime::default(); COLLECT_BLOCK_BUFFER_LEN];
@@ -261,14 +315,14 @@ fn count(
         let mut len = documents.fill_buffer(&mut block);
         if len == 0 {
             tally.end()?;
-            return Ok(false);
+            return Ok(Walked::Through);
         }
         since_look += len;
         if since_look > BETWEEN_LOOKS {
             since_look = 0;
             if deadline.is_over() {
                 tally.end()?;
-                return Ok(true);
+                return Ok(Walked::Late);
             }
         }
         if is_wanted.is_some() || tally.needs_times() {
@@ -286,14 +340,14 @@ fn count(
     }
 }
 
-/// Reads and verifies documents that may match; answers whether the deadline came first.
+/// Reads and verifies documents that may match.
 fn read(
     segment: &Segment<'_>,
     mut documents: impl DocSet,
     is_wanted: impl Fn(i64) -> bool,
     request: &CountRequest,
     tally: &mut impl Tally,
-) -> Result<bool, StoreError> {
+) -> Result<Walked, StoreError> {
     let mut containers = HashMap::new();
     let mut since_look = 0;
     let mut candidates = Vec::new();
@@ -309,16 +363,16 @@ fn read(
             if since_look > READ_BETWEEN_LOOKS {
                 since_look = 0;
                 if request.deadline.is_over() {
-                    return Ok(true);
+                    return Ok(Walked::Late);
                 }
             }
             let record = segment.record(document, &mut containers)?;
-            if request.query.matches(&record) {
-                tally.record(&record);
+            if request.query.matches(&record) && tally.record(&record).is_break() {
+                return Ok(Walked::Enough);
             }
         }
     }
-    Ok(false)
+    Ok(Walked::Through)
 }
 
 /// A segment's column of keywords, while its documents are counted.

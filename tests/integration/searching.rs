@@ -144,6 +144,32 @@ async fn fields_are_known_with_examples() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patterns_are_what_messages_look_like() {
+    let lab = Lab::new();
+    let app = stack(&lab).await;
+    let all = app.json("/api/v1/patterns").await;
+    let counted: Vec<_> =
+        all["patterns"].as_array().unwrap().iter().map(|one| (&one["pattern"], &one["records"])).collect();
+    assert_eq!(counted, [(&json!("served page <num>"), &json!(20)), (&json!("no page <num>"), &json!(5))]);
+    assert_eq!((&all["records"], &all["others"], &all["partial"]), (&json!(25), &json!(0), &json!(false)));
+    let errors = app.json(&target("/api/v1/patterns", &[("query", "level:error"), ("limit", "1")])).await;
+    let error = &errors["patterns"][0];
+    assert_eq!((&error["levels"], &error["services"]), (&json!({"error": 5}), &json!({"api": 5})), "{errors}");
+    assert_eq!(error["example"], "{\"level\":\"error\",\"msg\":\"no page 8\",\"status\":500}");
+    let times = [&error["first"], &error["last"]];
+    assert_eq!(times, ["2026-11-21T01:30:00.000000007Z", "2026-11-21T01:38:00.000000007Z"]);
+    let latest = app.all("level:error").await;
+    assert_eq!(latest.iter().filter(|record| record["id"] == error["id"]).count(), 1, "{errors}");
+    let few = app.json("/api/v1/patterns?records=7&limit=1").await;
+    assert_eq!((&few["records"], &few["partial"]), (&json!(7), &json!(true)), "{few}");
+    let listed = few["patterns"][0]["records"].as_u64().unwrap();
+    assert_eq!(listed + few["others"].as_u64().unwrap(), 7, "{few}");
+    let none = app.json("/api/v1/patterns?query=nothing").await;
+    assert_eq!(none, json!({"patterns": [], "others": 0, "records": 0, "partial": false}));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_that_cannot_be_counted_is_refused() {
     let lab = Lab::new();
     let app = lab.app().await;
@@ -162,6 +188,8 @@ async fn a_question_that_cannot_be_counted_is_refused() {
         ("facets", &[("limit", "1001")], "limit"),
         ("facets", &[("query", "status:")], "query"),
         ("fields", &[("limit", "10001")], "limit"),
+        ("patterns", &[("records", "1000001")], "records"),
+        ("patterns", &[("limit", "0")], "limit"),
         ("export", &[("format", "csv")], "format"),
         ("export", &[("query", "a)")], "query"),
         ("context", &[], "id"),

@@ -1,12 +1,14 @@
 //! Records → counts of the values of fields.
 
+use std::ops::ControlFlow;
+
 use tantivy::{DateTime, DocId};
 
 use super::super::columns::ColumnOf;
 use super::super::segment::Segment;
 use super::super::{Shared, StoreError};
 use super::values::{Counted, Values, merge};
-use super::{CountRequest, Counts, Facet, Keywords, NO_KEYWORD, Tally, walk};
+use super::{CountRequest, Counts, Facet, Keywords, NO_KEYWORD, Tally, Walked, walk};
 use crate::record::Record;
 
 /// Keywords whose counts wait to be put together; each is eight bytes.
@@ -27,7 +29,7 @@ pub(in crate::store) fn facets(
     }
     let facets = facets.iter().map(|facet| (facet, Values::default())).collect();
     let mut tally = Fields { facets, columns, total: 0 };
-    let is_partial = walk(shared, request, &mut tally)?;
+    let is_partial = walk(shared, request, &mut tally)? == Walked::Late;
     let total = tally.total;
     let facets = tally.facets.into_iter().map(|(facet, mut values)| {
         let of = ColumnOf::of_facet(facet);
@@ -108,10 +110,11 @@ impl Tally for Fields<'_> {
         Ok(())
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Record) -> ControlFlow<()> {
         self.total += 1;
         for (facet, values) in &mut self.facets {
             facet.with_value(record, |value| values.add(value, 1));
         }
+        ControlFlow::Continue(())
     }
 }

@@ -1,6 +1,7 @@
 //! Records → counts in steps of time, told apart by the values of a field.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use tantivy::{DateTime, DocId};
 
@@ -8,7 +9,7 @@ use super::super::columns::ColumnOf;
 use super::super::segment::Segment;
 use super::super::{Shared, StoreError};
 use super::{
-    Axis, CountRequest, Facet, Histogram, Keywords, MAX_COUNTED_SERIES, MAX_SERIES, NO_KEYWORD, Series, Tally,
+    Axis, CountRequest, Facet, Histogram, Keywords, MAX_COUNTED_SERIES, MAX_SERIES, NO_KEYWORD, Series, Tally, Walked,
     beginning, facets, walk,
 };
 use crate::query::RequestField;
@@ -47,7 +48,7 @@ pub(in crate::store) fn histogram(
         }
         Some(_) => {}
     }
-    let is_partial = walk(shared, request, &mut tally)?;
+    let is_partial = walk(shared, request, &mut tally)? == Walked::Late;
     Ok(tally.finish(is_partial))
 }
 
@@ -190,12 +191,13 @@ impl Tally for Steps<'_> {
         Ok(())
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Record) -> ControlFlow<()> {
         let number = match &self.axis.by {
             Some(facet) => facet.with_value(record, |value| self.number(value)),
             None => 0,
         };
         self.add(number, record.time_ns());
+        ControlFlow::Continue(())
     }
 }
 

@@ -162,20 +162,28 @@ impl BuiltinField {
     }
 }
 
-/// A field of an HTTP request which an index may keep beside the line, by its short name.
+/// A field of an HTTP request which an index may keep beside the line: one value has a short name and
+/// the name that parsers give it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RequestField {
-    /// The method.
+    /// `method`
     Method,
-    /// The path.
+    /// `path`
     Path,
-    /// The status.
+    /// `status`
     Status,
+    /// `http.method`
+    HttpMethod,
+    /// `http.path`
+    HttpPath,
+    /// `http.status`
+    HttpStatus,
 }
 
 impl RequestField {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Method, Self::Path, Self::Status];
+    pub const ALL: [Self; 6] =
+        [Self::Method, Self::Path, Self::Status, Self::HttpMethod, Self::HttpPath, Self::HttpStatus];
 
     /// The name used in queries.
     pub fn as_str(self) -> &'static str {
@@ -183,6 +191,9 @@ impl RequestField {
             Self::Method => "method",
             Self::Path => "path",
             Self::Status => "status",
+            Self::HttpMethod => "http.method",
+            Self::HttpPath => "http.path",
+            Self::HttpStatus => "http.status",
         }
     }
 

@@ -93,6 +93,7 @@ fn untold() -> Vec<u8> {
             2 => json!({"msg": "a long one", "path": format!("/api{long}{n}"), "status": 200}),
             3 => json!({"msg": "an empty one", "path": "", "method": "", "status": ""}),
             4 => json!({"msg": "signs", "path": "/api/\u{1f}\u{1e}", "method": "\u{1e}", "status": "\u{1f}404"}),
+            5 if n > 20 => json!({"msg": "of two names", "path": "/one", "http": {"path": "/two", "status": 200}}),
             5 => json!({"msg": "of other types", "path": true, "method": false, "status": -7}),
             6 => json!({"msg": "like a number", "path": "5e2", "status": "0500"}),
             _ => json!({"msg": "a usual error", "path": "/api/a", "status": 502, "method": "post"}),
@@ -170,7 +171,7 @@ impl Draw {
             (6, _) => format!("service:{}", quoted(&record.container.service)),
             (7, _) => format!("level:{}{}", self.of(&["", ">=", "<="]), self.of(&["info", "warn", "error"])),
             (8 | 9, _) => {
-                let name = *self.of(&[&"status", &"method", &"path"]);
+                let name = *self.of(&[&"status", &"method", &"path", &"http.status", &"http.path"]);
                 let record = self.of(records);
                 let value = query::values(name, record).next().map_or_else(String::new, |value| value.text().into());
                 match self.below(5) {
@@ -371,7 +372,7 @@ async fn the_store_answers_as_a_scan_does() {
             3 => "status",
             4 => "path",
             5 => "method",
-            _ => ["http.status", "logger", "number", "container"][draw.below(4)],
+            _ => ["http.status", "http.path", "http.method", "logger", "number", "container"][draw.below(6)],
         };
         let at = |draw: &mut Draw| Some(all[draw.below(all.len())].time_ns()).filter(|_| number % 3 == 0);
         let (from_ns, to_ns) = (at(&mut draw), at(&mut draw));

@@ -171,7 +171,8 @@ fn collect(expr: &Expr, list: &mut Vec<Decision>) {
         Expr::Builtin(..) => list.extend(decision(expr)),
         Expr::Field(name, test) => {
             // There are too many paths to look through where words find them.
-            let is_found = name == "path" && matches!(test, Test::Equals(_) | Test::Prefix(_));
+            let is_found =
+                matches!(name.as_str(), "path" | "http.path") && matches!(test, Test::Equals(_) | Test::Prefix(_));
             if !is_found && let Some(decision) = decision(expr) {
                 return list.push(decision);
             }

@@ -18,7 +18,7 @@ pub(super) enum ColumnOf {
     Marks,
     /// [`schema::request`]; only of records that have one.
     Request,
-    /// [`schema::path`]; only of records that have one.
+    /// [`schema::path`]; only of records that have one, and without postings: there are many.
     Path,
 }
 
@@ -40,8 +40,10 @@ impl ColumnOf {
     /// The column that a request's field is a part of.
     pub(super) fn of_request(field: RequestField) -> Self {
         match field {
-            RequestField::Method | RequestField::Status => Self::Request,
-            RequestField::Path => Self::Path,
+            RequestField::Method | RequestField::Status | RequestField::HttpMethod | RequestField::HttpStatus => {
+                Self::Request
+            }
+            RequestField::Path | RequestField::HttpPath => Self::Path,
         }
     }
 
@@ -124,9 +126,12 @@ impl<'k> Known<'k> {
 
     fn value(&self, field: RequestField) -> Option<&'k str> {
         match field {
-            RequestField::Method => self.method,
-            RequestField::Path => self.path,
-            RequestField::Status => self.status,
+            RequestField::Method => self.method.map(schema::under_short_name),
+            RequestField::Path => self.path.map(schema::under_short_name),
+            RequestField::Status => self.status.map(schema::under_short_name),
+            RequestField::HttpMethod => self.method.and_then(schema::under_long_name),
+            RequestField::HttpPath => self.path.and_then(schema::under_long_name),
+            RequestField::HttpStatus => self.status.and_then(schema::under_long_name),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery,
     TermSetQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{Searcher, Term};
+use tantivy::{Searcher, SegmentReader, Term};
 
 use super::StoreError;
 use super::columns::{ColumnOf, Known};
@@ -113,6 +114,10 @@ fn decided_by(decision: &Decision) -> Option<ColumnOf> {
 fn by_keywords(column: ColumnOf, decision: &Decision, fields: Fields, searcher: &Searcher) -> Result<Plan, StoreError> {
     // What records without a keyword pass, all pass but those whose keyword does not.
     let passes_without = column.is_optional() && Known::default().passes(decision);
+    if column == ColumnOf::Path {
+        let decision = decision.clone();
+        return Ok(by_path(move |path| Known::of(ColumnOf::Path, path).passes(&decision), passes_without));
+    }
     let field = column.field(fields);
     let mut terms = BTreeSet::new();
     for reader in searcher.segment_readers() {
@@ -130,6 +135,26 @@ fn by_keywords(column: ColumnOf, decision: &Decision, fields: Fields, searcher: 
     Ok(if passes_without { all_but(some) } else { some })
 }
 
+/// The records whose path passes: of each segment, its different paths are looked at once.
+fn by_path(passes: impl Fn(&str) -> bool + Send + Sync + 'static, passes_without: bool) -> Plan {
+    let predicate = FunctionPredicate::from(move |reader: &SegmentReader| {
+        let column = reader.fast_fields().str(ColumnOf::Path.as_str())?;
+        let mut passing = Vec::new();
+        if let Some(column) = &column {
+            passing.reserve(column.num_terms());
+            let mut paths = column.dictionary().stream()?;
+            while paths.advance() {
+                passing.push(std::str::from_utf8(paths.key()).is_ok_and(&passes));
+            }
+        }
+        Ok(move |document| {
+            let path = column.as_ref().and_then(|column| column.ords().first(document));
+            path.map_or(passes_without, |path| passing.get(path as usize).copied().unwrap_or_default())
+        })
+    });
+    Box::new(DocPredicateQuery::from(predicate))
+}
+
 /// The records of which a column that the decision looks at, or one of `columns`, does not tell.
 fn unsure(
     decision: &Decision,
@@ -137,12 +162,18 @@ fn unsure(
     fields: Fields,
     searcher: &Searcher,
 ) -> Result<Option<Plan>, StoreError> {
+    let is_looked_at = |column| columns.contains(&column) || looks_at(decision, column);
     let mut plans: Vec<(Occur, Plan)> = Vec::new();
-    for column in ColumnOf::ALL.into_iter().filter(|column| column.is_optional()) {
-        let field = column.field(fields);
-        let unsure = Term::from_field_text(field, UNSURE);
-        if (columns.contains(&column) || looks_at(decision, column)) && searcher.doc_freq(&unsure)? > 0 {
-            plans.push((Occur::Should, term(field, UNSURE)));
+    if is_looked_at(ColumnOf::Request) && searcher.doc_freq(&Term::from_field_text(fields.request, UNSURE))? > 0 {
+        plans.push((Occur::Should, term(fields.request, UNSURE)));
+    }
+    if is_looked_at(ColumnOf::Path) {
+        for reader in searcher.segment_readers() {
+            let column = reader.fast_fields().str(ColumnOf::Path.as_str())?;
+            if column.map(|column| column.dictionary().term_ord(UNSURE)).transpose()?.flatten().is_some() {
+                plans.push((Occur::Should, by_path(|path| path == UNSURE, false)));
+                break;
+            }
         }
     }
     Ok(if plans.is_empty() { None } else { Some(Box::new(BooleanQuery::new(plans))) })

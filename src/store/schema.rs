@@ -70,7 +70,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         origin: builder.add_text_field("origin", keyword()),
         marks: builder.add_text_field("marks", keyword()),
         request: builder.add_text_field("request", keyword()),
-        path: builder.add_text_field("path", keyword()),
+        path: builder.add_text_field("path", TextOptions::default().set_fast(RAW)),
         body: builder.add_text_field("body", TextOptions::default().set_indexing_options(indexing(WORDS))),
         raw: builder.add_text_field("raw", TextOptions::default().set_stored()),
         extra: builder.add_text_field("extra", TextOptions::default().set_stored()),
@@ -80,6 +80,8 @@ pub(super) fn schema() -> (Schema, Fields) {
 
 /// Between the parts of a keyword; no name of the engine's can hold it.
 const SEPARATOR: char = '\u{1f}';
+/// The same as a text.
+const UNIT: &str = "\u{1f}";
 
 /// A container as the keyword that its records carry.
 pub(super) fn origin(container: &Container) -> String {
@@ -102,15 +104,20 @@ pub(super) fn container(origin: &str) -> Container {
 
 /// In place of values that no keyword holds: the record has to be read.
 pub(super) const UNSURE: &str = "\u{1e}";
+/// Behind a value that a query finds under the short name alone. It sorts before all that a longer
+/// value can have there.
+const SHORT_ONLY: char = '\u{1}';
 /// Longer values are not kept twice.
 const MAX_KEYWORD_BYTES: usize = 512;
 
 /// The method and the status of a record as one keyword: empty where there is neither.
-fn request(record: &Record) -> Cow<'_, str> {
-    match (only(RequestField::Method, record), only(RequestField::Status, record)) {
-        (Only::None, Only::None) => "".into(),
-        (Only::Unsure, _) | (_, Only::Unsure) => UNSURE.into(),
-        (method, status) => format!("{}{SEPARATOR}{}", method.text(), status.text()).into(),
+fn request(record: &Record) -> String {
+    let method = told(RequestField::Method, RequestField::HttpMethod, record);
+    let status = told(RequestField::Status, RequestField::HttpStatus, record);
+    match (method, status) {
+        (Some(method), Some(status)) if method.is_empty() && status.is_empty() => String::new(),
+        (Some(method), Some(status)) => method + UNIT + &status,
+        _ => UNSURE.to_owned(),
     }
 }
 
@@ -121,42 +128,55 @@ pub(super) fn of_request(keyword: &str) -> (Option<&str>, Option<&str>) {
 }
 
 /// The path of a record as a keyword: empty where there is none.
-fn path(record: &Record) -> Cow<'_, str> {
-    match only(RequestField::Path, record) {
-        Only::Unsure => UNSURE.into(),
-        path => path.text(),
+fn path(record: &Record) -> String {
+    told(RequestField::Path, RequestField::HttpPath, record).unwrap_or_else(|| UNSURE.to_owned())
+}
+
+/// The value of a keyword that a query finds under the short name.
+pub(super) fn under_short_name(value: &str) -> &str {
+    value.strip_suffix(SHORT_ONLY).unwrap_or(value)
+}
+
+/// The value of a keyword that a query finds under the name which parsers give.
+pub(super) fn under_long_name(value: &str) -> Option<&str> {
+    (!value.ends_with(SHORT_ONLY)).then_some(value)
+}
+
+/// What a record has under the two names of a field, as a keyword tells it: empty where it has
+/// nothing; none where no keyword can tell it.
+fn told(short: RequestField, long: RequestField, record: &Record) -> Option<String> {
+    match (only(short, record)?, only(long, record)?) {
+        (None, None) => Some(String::new()),
+        (Some(value), None) => Some(value.into_owned() + SHORT_ONLY.encode_utf8(&mut [0; 4])),
+        (Some(value), Some(other)) => (value == other).then(|| value.into_owned()),
+        (None, Some(_)) => None,
     }
 }
 
-/// The values of a field, where a keyword can hold them.
-enum Only<'r> {
-    None,
-    One(FieldValue<'r>),
-    Unsure,
-}
-
-impl<'r> Only<'r> {
-    fn text(self) -> Cow<'r, str> {
-        match self {
-            Self::One(value) => value.text(),
-            Self::None | Self::Unsure => "".into(),
-        }
-    }
-}
-
-fn only(field: RequestField, record: &Record) -> Only<'_> {
+/// The text of the only value, where there is one; none where a text cannot tell what there is.
+fn only(field: RequestField, record: &Record) -> Option<Option<Cow<'_, str>>> {
     let mut values = field.values(record);
     match (values.next(), values.next()) {
-        (None, _) => Only::None,
+        (None, _) => Some(None),
         // As texts, fractions compare in another way.
-        (Some(FieldValue::Float(_)), _) | (_, Some(_)) => Only::Unsure,
-        (Some(FieldValue::Text(text)), None)
-            if text.is_empty() || text.len() > MAX_KEYWORD_BYTES || text.contains([SEPARATOR, '\u{1e}']) =>
-        {
-            Only::Unsure
+        (Some(FieldValue::Float(_)), _) | (_, Some(_)) => None,
+        (Some(value), None) => {
+            let text = value.text();
+            let is_told = (1..=MAX_KEYWORD_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte >= b' ');
+            is_told.then_some(Some(text))
         }
-        (Some(value), None) => Only::One(value),
     }
+}
+
+/// Whether a record has a field that may be one of a request's: most have none.
+fn may_be_request(record: &Record) -> bool {
+    let ends = |name: &[u8], end: &[u8]| {
+        name.len().checked_sub(end.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(end))
+    };
+    record.fields().iter().any(|(name, _)| {
+        let bytes = name.as_bytes();
+        ends(bytes, b"status") || ends(bytes, b"path") || ends(bytes, b"method") || !name.is_ascii()
+    })
 }
 
 /// What is small and known of a record.
@@ -337,7 +357,8 @@ impl RecordDocument {
             _ => serde_json::to_string(&record.fields()).unwrap_or_default(),
         };
         let marks = Marks::of(record).keyword();
-        let (request, path) = (request(record).into_owned(), path(record).into_owned());
+        let (request, path) =
+            if may_be_request(record) { (request(record), path(record)) } else { <(String, String)>::default() };
         Self { batch: Arc::clone(batch), index, fields, origin, marks, request, path, words, extra }
     }
 

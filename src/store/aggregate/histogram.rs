@@ -9,10 +9,9 @@ use super::super::columns::ColumnOf;
 use super::super::segment::Segment;
 use super::super::{Shared, StoreError};
 use super::{
-    Axis, CountRequest, Facet, Histogram, Keywords, MAX_COUNTED_SERIES, MAX_SERIES, NO_KEYWORD, Series, Tally, Walked,
+    Axis, CountRequest, Histogram, Keywords, MAX_COUNTED_SERIES, MAX_SERIES, NO_KEYWORD, Series, Tally, Walked,
     beginning, facets, walk,
 };
-use crate::query::RequestField;
 use crate::record::Record;
 
 /// Counts in steps of time.
@@ -37,7 +36,7 @@ pub(in crate::store) fn histogram(
             tally.number("");
         }
         // Too many to tell apart while they are counted.
-        Some(facet @ Facet::Request(RequestField::Path)) => {
+        Some(facet) if ColumnOf::of_facet(facet) == Some(ColumnOf::Path) => {
             let paths = facets(shared, request, std::slice::from_ref(facet), MAX_SERIES)?;
             let paths = paths.facets.iter().flat_map(|facet| &facet.values);
             for path in paths {
@@ -207,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_histogram_tells_so_many_series_apart_and_counts_all() {
-        let by = Some(Facet::Field("id".into()));
+        let by = Some(super::super::Facet::Field("id".into()));
         let axis = Axis { start_ns: -10, step_ns: 10, buckets: 3, by };
         let mut steps = Steps {
             axis: &axis,

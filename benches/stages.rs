@@ -38,7 +38,11 @@ fn main() -> Result<(), Error> {
             commit_records: 25_000,
             commit_bytes: 16 << 20,
         };
-        let retention = RetentionConfig { max_age: std::time::Duration::from_secs(1 << 30), max_bytes: 10 << 30 };
+        let retention = RetentionConfig {
+            max_age: std::time::Duration::from_secs(1 << 30),
+            max_bytes: 10 << 30,
+            min_free_bytes: 0,
+        };
         let before = cpu_us()?;
         runtime.block_on(async {
             let store = Store::open(

@@ -178,6 +178,7 @@ impl Config {
             retention: RetentionConfig {
                 max_age: values.duration("retention.max_age"),
                 max_bytes: values.number("retention.max_bytes"),
+                min_free_bytes: values.number("retention.min_free_bytes"),
             },
             http: HttpConfig {
                 listen: values.address("http.listen"),

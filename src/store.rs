@@ -97,8 +97,31 @@ pub struct StoreStatus {
     pub failed_commits: u64,
     /// Records not stored because they were older than the retention when they arrived.
     pub too_old_records: u64,
+    /// Partitions removed since the start.
+    pub removed: Removed,
     /// Bytes free on the store's file system, and its size.
     pub filesystem_bytes: (u64, u64),
+}
+
+/// Partitions removed since the start, by the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// They were too old.
+    pub age: u64,
+    /// The index was too large.
+    pub bytes: u64,
+    /// The disk was nearly full.
+    pub free_space: u64,
+}
+
+impl Removed {
+    fn count(&mut self, reason: retention::Expiry) {
+        *match reason {
+            retention::Expiry::Age => &mut self.age,
+            retention::Expiry::Bytes => &mut self.bytes,
+            retention::Expiry::FreeSpace => &mut self.free_space,
+        } += 1;
+    }
 }
 
 /// How far a container's records are durable.
@@ -126,6 +149,8 @@ struct Shared {
     status: Mutex<StoreStatus>,
     durability: Mutex<HashMap<ContainerId, Durability>>,
     read_fields: ReadFields,
+    /// Set where the pieces of partitions are merged before the store is closed.
+    tidy: AtomicBool,
     /// Set when Foghorn stops: what cannot be made durable now will not be.
     closing: AtomicBool,
 }
@@ -271,6 +296,7 @@ impl Store {
             status: Mutex::default(),
             durability: Mutex::default(),
             read_fields,
+            tidy: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         });
         let ledger = open_partitions(&shared).map_err(directory)?;
@@ -309,6 +335,13 @@ impl Store {
     /// From now on what cannot be made durable is given up, so that nobody waits for a full disk.
     pub fn stop_waiting(&self) {
         self.shared.closing.store(true, Ordering::Release);
+    }
+
+    /// As [`close`](Self::close), and merges what many commits left in pieces: for one that filled the
+    /// store and will not be there to do so later.
+    pub fn close_tidy(self) {
+        self.shared.tidy.store(true, Ordering::Release);
+        self.close();
     }
 
     /// Waits until everything appended is durable, or cannot be made so. Every other appender has

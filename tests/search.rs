@@ -111,7 +111,7 @@ async fn stored(batches: Vec<Batch>, path: &Path) -> Store {
         commit_records: 700,
         commit_bytes: 16 << 20,
     };
-    let retention = RetentionConfig { max_age: Duration::from_secs(1 << 30), max_bytes: 10 << 30 };
+    let retention = RetentionConfig { max_age: Duration::from_secs(1 << 30), max_bytes: 10 << 30, min_free_bytes: 0 };
     let open = || {
         let read_fields = |raw: &str, format: &str, time_ns, _: &Container| parse::fields(raw, format, time_ns);
         Store::open(&config, &retention, Arc::new(read_fields)).unwrap()

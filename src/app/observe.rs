@@ -117,6 +117,15 @@ fn index(store: &StoreReader) -> Vec<Snapshot> {
             "Commits that failed and were tried again",
             status.failed_commits as f64,
         ),
+        Snapshot {
+            name: "foghorn_index_removed_partitions",
+            help: "Partitions removed, by the limit that they were beyond",
+            values: Values::Counter(vec![
+                (label("reason", "age"), status.removed.age as f64),
+                (label("reason", "bytes"), status.removed.bytes as f64),
+                (label("reason", "free_space"), status.removed.free_space as f64),
+            ]),
+        },
         gauge(
             "foghorn_storage_filesystem_available_bytes",
             "Bytes available on the index's file system",

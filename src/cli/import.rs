@@ -134,7 +134,7 @@ pub async fn run(config: &Config, options: &Options) -> ExitCode {
     }
     let mut totals = importer.totals;
     drop(importer.sender);
-    store.close();
+    store.close_tidy();
     let status = reader.status();
     let mut done = "imported";
     if let Some(reason) = status.paused {

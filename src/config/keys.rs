@@ -206,6 +206,12 @@ pub const KEYS: &[Key] = &[
         Default::Fixed("10GiB"),
         "How much disk the index may take; the oldest day goes first",
     ),
+    key(
+        "retention.min_free_bytes",
+        size(0, u64::MAX),
+        Default::Fixed("256MiB"),
+        "How much of the disk is left free, but no more than a tenth of it; below that the oldest day goes, before new records have no room",
+    ),
     key("http.listen", Kind::Address, Default::Fixed("127.0.0.1:3644"), "The address and port to listen on"),
     key(
         "http.query_timeout",

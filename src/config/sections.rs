@@ -110,6 +110,8 @@ pub struct RetentionConfig {
     pub max_age: Duration,
     /// How much disk the index may take.
     pub max_bytes: u64,
+    /// Bytes of the disk that are left free, a tenth of it at most.
+    pub min_free_bytes: u64,
 }
 
 /// The section `http`.

@@ -6,15 +6,16 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
 use super::ledger::Ledger;
 use super::partition::{Key, Partition, PartitionWriter, RecordAt};
+use super::retention::Expiry;
 use super::{Shared, StoreError, retention};
 use crate::config::RetentionConfig;
 use crate::record::{Batch, Record};
@@ -64,6 +65,10 @@ pub(super) struct Committer {
     merge: Option<(Key, std_mpsc::Receiver<Result<(), String>>)>,
     /// No merge before then: one failed, and would do so again.
     next_merge: Instant,
+    /// What a commit wanted that had no room; 0 where the last one had.
+    wanted_bytes: u64,
+    /// Removed partitions whose bytes come free when the last search in them ends.
+    going: Vec<(Weak<Partition>, u64)>,
     check: Option<std_mpsc::Receiver<(Key, Vec<std::path::PathBuf>)>>,
     _lock: File,
 }
@@ -81,6 +86,8 @@ impl Committer {
             measured: Instant::now(),
             merge: None,
             next_merge: Instant::now(),
+            wanted_bytes: 0,
+            going: Vec::new(),
             check: Some(check),
             _lock: lock,
         }
@@ -101,7 +108,12 @@ impl Committer {
                     }
                 }
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}
-                Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => {
+                    if self.shared.tidy.load(Ordering::Acquire) {
+                        self.tidy();
+                    }
+                    return;
+                }
             }
         }
     }
@@ -110,14 +122,21 @@ impl Committer {
     fn persist(&mut self, mut group: Group) -> bool {
         while let Err(error) = self.commit(&mut group) {
             self.pause(&error);
+            self.wanted_bytes = match error {
+                StoreError::DiskFull { wanted_bytes, .. } => wanted_bytes,
+                _ => 0,
+            };
             if self.shared.closing.load(Ordering::Acquire) {
                 warn!(%error, "stopping with records that are not durable; the engine has them still");
                 return false;
             }
             // What has expired makes room.
-            self.care();
+            if self.care() {
+                continue;
+            }
             std::thread::park_timeout(RETRY);
         }
+        self.wanted_bytes = 0;
         true
     }
 
@@ -266,8 +285,24 @@ impl Committer {
         }
     }
 
-    /// What has to be done now and then: retention, merges, damage found by the check.
-    fn care(&mut self) {
+    /// Merges the pieces of every partition into as few as there can be.
+    fn tidy(&mut self) {
+        if let Some((_, done)) = self.merge.take() {
+            // What it says was logged by tantivy, and nothing depends on it.
+            drop(done.recv());
+        }
+        let partitions: Vec<Arc<Partition>> = self.shared.visible().partitions.values().cloned().collect();
+        self.writers.clear();
+        for partition in partitions {
+            if let Err(error) = partition.reload().and_then(|()| partition.tidy(&self.shared.root)) {
+                warn!(path = %partition.path.display(), %error, "its pieces stay as they are");
+            }
+        }
+    }
+
+    /// What has to be done now and then: retention, merges, damage found by the check. Answers whether
+    /// anything was removed.
+    fn care(&mut self) -> bool {
         self.merge();
         if let Some(check) = &self.check {
             match check.try_recv() {
@@ -276,19 +311,36 @@ impl Committer {
                 Err(std_mpsc::TryRecvError::Empty) => {}
             }
         }
-        let expired = retention::expired(&self.shared, &self.retention, self.ledger_key());
-        for key in expired {
+        self.going.retain(|(partition, _)| partition.strong_count() > 0);
+        let going_bytes: u64 = self.going.iter().map(|(_, bytes)| bytes).sum();
+        let missing_bytes = retention::missing_bytes(&self.shared.root, &self.retention, self.wanted_bytes);
+        let missing_bytes = missing_bytes.saturating_sub(going_bytes);
+        let expired = retention::expired(&self.shared, &self.retention, missing_bytes, self.ledger_key());
+        let removes = !expired.is_empty();
+        for (key, reason) in expired {
             self.writers.remove(&key);
             self.merge.take_if(|(merging, _)| *merging == key);
             let removed = self.shared.visible_mut().partitions.remove(&key);
             if let Some(partition) = removed {
-                match remove(&partition.path) {
-                    Ok(()) => info!(partition = key.name(), "removed: older or more than the retention allows"),
-                    Err(error) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
+                let bytes = partition.size_bytes();
+                self.shared.status().removed.count(reason);
+                match (remove(&partition.path), reason) {
+                    (Ok(()), Expiry::FreeSpace) => {
+                        warn!(
+                            partition = key.name(),
+                            bytes, "removed: the disk is nearly full, and new records come first"
+                        );
+                    }
+                    (Ok(()), _) => {
+                        info!(partition = key.name(), bytes, "removed: older or more than the retention allows")
+                    }
+                    (Err(error), _) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
                 }
+                self.going.push((Arc::downgrade(&partition), bytes));
             }
         }
         self.measure();
+        removes
     }
 
     fn measure(&mut self) {

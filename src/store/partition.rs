@@ -20,7 +20,7 @@ use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentRe
 use tracing::warn;
 
 use super::schema::{self, Fields, RecordDocument};
-use super::{StoreError, ledger::Ledger};
+use super::{StoreError, ledger::Ledger, retention};
 use crate::record::{Container, DAY_NS, Record};
 
 /// Memory for the postings of one segment; a commit's records fit by far.
@@ -196,6 +196,53 @@ impl Partition {
     }
 }
 
+impl Partition {
+    /// Merges neighbours in time into segments as large as they may be.
+    pub(super) fn tidy(&self, root: &Path) -> Result<(), StoreError> {
+        let segments = segments(self);
+        let sizes: Vec<u32> = segments.iter().map(|segment| segment.2).collect();
+        let runs = tidy_runs(&sizes);
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.writer()?;
+        for run in runs {
+            retention::check_space(root, self.size_bytes())?;
+            let ids: Vec<SegmentId> = segments[run].iter().map(|segment| segment.1).collect();
+            writer.writer.merge(&ids).wait()?;
+        }
+        writer.collect_garbage();
+        self.reload()
+    }
+}
+
+/// The segments of a partition, earliest first: when each begins, its id and its records.
+fn segments(partition: &Partition) -> Vec<(i64, SegmentId, u32)> {
+    let searcher = partition.searcher();
+    let known = |reader: &SegmentReader| Some((time_range(reader)?.0, reader.segment_id(), reader.num_docs()));
+    let mut segments: Vec<_> = searcher.segment_readers().iter().filter_map(known).collect();
+    segments.sort_by_key(|segment| segment.0);
+    segments
+}
+
+/// Runs of neighbours whose sums are as large as they may be. What is half as large stays as it is: to
+/// write it again for a few more would be dear.
+fn tidy_runs(sizes: &[u32]) -> Vec<std::ops::Range<usize>> {
+    let mut runs = Vec::new();
+    let (mut start, mut sum) = (0, 0);
+    for (at, &size) in sizes.iter().enumerate().chain([(sizes.len(), &u32::MAX)]) {
+        let is_large = size > MAX_MERGED_RECORDS / 2;
+        if is_large || sum + size > MAX_MERGED_RECORDS {
+            runs.push(start..at);
+            (start, sum) = if is_large { (at + 1, 0) } else { (at, size) };
+        } else {
+            sum += size;
+        }
+    }
+    runs.retain(|run| run.len() > 1);
+    runs
+}
+
 /// A record of a batch, without moving it.
 #[derive(Clone, Debug)]
 pub(super) struct RecordAt {
@@ -248,13 +295,7 @@ impl PartitionWriter {
         &mut self,
         partition: &Partition,
     ) -> Option<tantivy::FutureResult<Option<tantivy::SegmentMeta>>> {
-        let mut segments: Vec<(i64, SegmentId, u32)> = partition
-            .searcher()
-            .segment_readers()
-            .iter()
-            .filter_map(|reader| Some((time_range(reader)?.0, reader.segment_id(), reader.num_docs())))
-            .collect();
-        segments.sort_by_key(|segment| segment.0);
+        let segments = segments(partition);
         let sizes: Vec<u32> = segments.iter().map(|segment| segment.2).collect();
         let run = merge_candidates(&sizes)?;
         let ids: Vec<SegmentId> = segments[run].iter().map(|segment| segment.1).collect();
@@ -357,6 +398,10 @@ mod tests {
         assert_eq!(merge_candidates(&[100; 20]), Some(0..16));
         assert_eq!(merge_candidates(&[[1_000_000].as_slice(), &[100; 16]].concat()), Some(1..17));
         assert_eq!(merge_candidates(&[[100; 8].as_slice(), &[900_000], &[100; 8]].concat()), None);
+        assert_eq!(tidy_runs(&[25_000; 90]), [0..40, 40..80, 80..90]);
+        assert_eq!(tidy_runs(&[100, 600_000, 100, 100]), [2..4]);
+        assert_eq!(tidy_runs(&[400_000, 400_000, 300_000]), [0..2]);
+        assert_eq!((tidy_runs(&[]), tidy_runs(&[7])), (vec![], vec![]));
         // Beyond the cap nothing is merged, however many there are.
         assert_eq!(merge_candidates(&[100_000; 40]), None);
         assert_eq!(merge_candidates(&[25_000; 16]), Some(0..16));

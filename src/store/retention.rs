@@ -33,27 +33,67 @@ fn oldest_day(retention: &RetentionConfig) -> i64 {
     now_ns.saturating_sub(age_ns).div_euclid(DAY_NS)
 }
 
-/// The partitions to remove: those whose whole day is too old, then the oldest until the rest is
-/// small enough. Never the newest, and never `keep`, which holds the cursors.
-pub(super) fn expired(shared: &Shared, retention: &RetentionConfig, keep: Option<Key>) -> Vec<Key> {
-    let sizes: Vec<(Key, u64)> = shared.visible().partitions.iter().map(|(key, p)| (*key, p.size_bytes())).collect();
-    choose(&sizes, oldest_day(retention), retention.max_bytes, keep)
+/// Why a partition is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// `retention.max_age`
+    Age,
+    /// `retention.max_bytes`
+    Bytes,
+    /// `retention.min_free_bytes`, or a commit that had no room
+    FreeSpace,
 }
 
-fn choose(sizes: &[(Key, u64)], oldest_day: i64, max_bytes: u64, keep: Option<Key>) -> Vec<Key> {
+/// The partitions to remove: those whose whole day is too old, then the oldest until the rest is
+/// small enough and so many bytes that are missing on the disk come free. Never the newest, and never
+/// `keep`, which holds the cursors.
+pub(super) fn expired(
+    shared: &Shared,
+    retention: &RetentionConfig,
+    missing_bytes: u64,
+    keep: Option<Key>,
+) -> Vec<(Key, Expiry)> {
+    let sizes: Vec<(Key, u64)> = shared.visible().partitions.iter().map(|(key, p)| (*key, p.size_bytes())).collect();
+    choose(&sizes, oldest_day(retention), retention.max_bytes, missing_bytes, keep)
+}
+
+fn choose(
+    sizes: &[(Key, u64)],
+    oldest_day: i64,
+    max_bytes: u64,
+    missing_bytes: u64,
+    keep: Option<Key>,
+) -> Vec<(Key, Expiry)> {
     let mut total: u64 = sizes.iter().map(|(_, size)| size).sum();
     let newest = sizes.last().map(|(key, _)| *key);
+    let mut freed = 0;
     let mut expired = Vec::new();
     for &(key, size) in sizes {
         if Some(key) == newest || Some(key) == keep {
             continue;
         }
-        if key.day < oldest_day || total > max_bytes {
-            total -= size;
-            expired.push(key);
-        }
+        let reason = if key.day < oldest_day {
+            Expiry::Age
+        } else if total > max_bytes {
+            Expiry::Bytes
+        } else if freed < missing_bytes {
+            Expiry::FreeSpace
+        } else {
+            continue;
+        };
+        total -= size;
+        freed += size;
+        expired.push((key, reason));
     }
     expired
+}
+
+/// How many bytes have to come free on the disk so that what is to be left free is, and a commit that
+/// had no room has it.
+pub(super) fn missing_bytes(root: &Path, retention: &RetentionConfig, commit_bytes: u64) -> u64 {
+    // What cannot be told is no reason to remove anything.
+    let Ok((free_bytes, size_bytes)) = filesystem_bytes(root) else { return 0 };
+    retention.min_free_bytes.min(size_bytes / 10).max(commit_bytes).saturating_sub(free_bytes)
 }
 
 /// Refuses a commit that the disk has no room for: failing before writing is cheaper than after.
@@ -105,10 +145,17 @@ mod tests {
     fn whole_days_go_oldest_first_and_never_the_newest() {
         let key = |day, part| Key { day, part };
         let sizes = [(key(1, 0), 10), (key(2, 0), 10), (key(2, 1), 10), (key(3, 0), 10)];
-        assert_eq!(choose(&sizes, 0, 100, None), []);
-        assert_eq!(choose(&sizes, 2, 100, None), [key(1, 0)]);
-        assert_eq!(choose(&sizes, 0, 25, None), [key(1, 0), key(2, 0)]);
-        assert_eq!(choose(&sizes, 9, 0, None), [key(1, 0), key(2, 0), key(2, 1)]);
-        assert_eq!(choose(&sizes, 2, 100, Some(key(1, 0))), []);
+        let all = [key(1, 0), key(2, 0), key(2, 1)];
+        let because = |keys: &[Key], reason| keys.iter().map(|key| (*key, reason)).collect::<Vec<_>>();
+        assert_eq!(choose(&sizes, 0, 100, 0, None), []);
+        assert_eq!(choose(&sizes, 2, 100, 0, None), because(&all[..1], Expiry::Age));
+        assert_eq!(choose(&sizes, 0, 25, 0, None), because(&all[..2], Expiry::Bytes));
+        assert_eq!(choose(&sizes, 9, 0, 0, None), because(&all, Expiry::Age));
+        assert_eq!(choose(&sizes, 2, 100, 0, Some(key(1, 0))), []);
+        assert_eq!(choose(&sizes, 0, 100, 1, None), because(&all[..1], Expiry::FreeSpace));
+        assert_eq!(choose(&sizes, 0, 100, 11, Some(key(1, 0))), because(&all[1..], Expiry::FreeSpace));
+        assert_eq!(choose(&sizes, 0, 100, 99, None), because(&all, Expiry::FreeSpace));
+        // What goes for another reason makes room, too.
+        assert_eq!(choose(&sizes, 2, 100, 10, None), because(&all[..1], Expiry::Age));
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::support::{Lab, Process, Stdout, TestApp, command, text};
+use crate::support::{Lab, Process, Stdout, TestApp, assert_exact, command, patiently, poll, target, text};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -189,6 +189,48 @@ async fn a_disk_without_bytes_pauses_reading_and_loses_nothing() {
     let fill = |disk: &Path| fs::write(disk.join("ballast"), vec![0; 100 << 20]).unwrap();
     let free = |disk: &Path| fs::remove_file(disk.join("ballast")).unwrap();
     full_and_free_again("size=128m", "the disk is full", fill, free).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_disk_is_nearly_full_the_oldest_days_go_and_the_newest_lines_stay() {
+    let lab = Lab::new();
+    let (old, new) = (lab.run("old"), lab.run("new"));
+    let (foghorn, disk) = on_a_small_disk(&lab, "size=256m").await;
+    let now_ns = chrono::Utc::now().timestamp_nanos_opt().unwrap();
+    // Some 12 MB of the index a day: signs that look drawn do not compress well.
+    let mut state = 1_u64;
+    for day in (1..=3).rev() {
+        for n in 0..6_000 {
+            let mut line = format!("day {day} line {n} ");
+            while line.len() < 4_000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                line.push(char::from(b'!' + (state >> 40) as u8 % 90));
+            }
+            line.push('\n');
+            lab.engine.write_at(&old, Stdout, now_ns - day * DAY_NS + n, line.as_bytes()).unwrap();
+        }
+    }
+    lab.count(&new, 0..100);
+    foghorn.status_is("all lines", |s| s["store"]["records"] == 18_100).await;
+    foghorn.status_is("a commit of today", |s| s["store"]["partitions"] == 4).await;
+    let status = foghorn.status_is("all durable", |s| s["store"]["size_bytes"].as_u64().unwrap() > 30 << 20).await;
+    let free = status["store"]["filesystem_bytes"][0].as_u64().unwrap();
+    fs::write(disk.join("ballast"), vec![0; free as usize - (24 << 20)]).unwrap();
+    lab.count(&new, 100..200);
+    patiently("the new lines", poll(async || foghorn.all("service:new").await.len() == 200)).await;
+    assert_exact(&foghorn.all("service:new").await, &lab.said(&[&new]));
+    let removed = r#"foghorn_index_removed_partitions_total{reason="free_space"}"#;
+    let status = foghorn.status_is("a removal", |s| s["store"]["removed"]["free_space"].as_u64().unwrap() > 0).await;
+    let gone = status["store"]["removed"]["free_space"].as_u64().unwrap();
+    assert!((foghorn.metric(removed).await - gone as f64).abs() < 0.1);
+    assert_eq!(status["store"]["partitions"].as_u64().unwrap(), 4 - gone, "{status:#}");
+    let count = async |day: u64| foghorn.json(&target("/api/v1/facets", &[("query", &format!("\"day {day}\""))])).await;
+    for day in 1..=3 {
+        let expected = if day > 3 - gone { 0 } else { 6_000 };
+        assert_eq!(count(day).await["total"], expected, "day {day} of {gone} gone");
+    }
+    assert_eq!(foghorn.ready(200).await, "[]");
+    assert!(foghorn.terminate().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -191,7 +191,7 @@ pub fn target(path: &str, parameters: &[(&str, &str)]) -> String {
 }
 
 /// Asks every 10 ms: for what Foghorn shows and does not announce. The caller bounds it.
-async fn poll(mut condition: impl AsyncFnMut() -> bool) {
+pub async fn poll(mut condition: impl AsyncFnMut() -> bool) {
     let mut ticks = interval(Duration::from_millis(10));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -245,6 +245,8 @@ async fn an_import_that_was_killed_goes_on_without_duplicates() {
     }
     assert!(killed >= 2, "the import was too fast to be killed amid");
     import(&lab, &[&path]).await;
+    let segments = segment_counts(&lab);
+    assert!(segments.len() >= 3 && segments.iter().all(|count| *count == 1), "{segments:?} segments a day are left");
     let records = stored(&lab, "").await;
     let mut found: Vec<String> =
         records.iter().map(|record| format!("{} {}", text(record, "container"), text(record, "line"))).collect();
@@ -252,6 +254,14 @@ async fn an_import_that_was_killed_goes_on_without_duplicates() {
     assert_eq!(found.len(), expected.len());
     assert!(found == expected, "other lines are stored than the file has");
     assert!(import(&lab, &[&path]).await.contains("nothing new"));
+}
+
+/// How many segments each partition has.
+fn segment_counts(lab: &Lab) -> Vec<usize> {
+    let partitions = fs::read_dir(lab.index()).unwrap().flatten();
+    let metas = partitions.filter_map(|partition| fs::read(partition.path().join("meta.json")).ok());
+    let count = |meta: Vec<u8>| serde_json::from_slice::<Value>(&meta).unwrap()["segments"].as_array().unwrap().len();
+    metas.map(count).collect()
 }
 
 /// How many files the segments of all partitions have: it rises with each commit.

@@ -5,6 +5,7 @@
 //! disk loses nothing: the writer stops taking records and the engine keeps the rest.
 
 mod aggregate;
+mod blocks;
 mod columns;
 mod commit;
 mod deadline;

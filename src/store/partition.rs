@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError};
@@ -19,6 +19,7 @@ use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentRe
 
 use tracing::warn;
 
+use super::blocks::Blocks;
 use super::schema::{self, Fields, RecordDocument};
 use super::{StoreError, ledger::Ledger, retention};
 use crate::record::{Container, DAY_NS, Record};
@@ -103,6 +104,8 @@ pub(super) struct Partition {
     index: Index,
     reader: IndexReader,
     fields: Fields,
+    /// Of the segments that were searched.
+    blocks: Mutex<HashMap<SegmentId, Arc<Blocks>>>,
 }
 
 impl Partition {
@@ -142,7 +145,7 @@ impl Partition {
     fn new(index: Index, path: &Path, fields: Fields) -> tantivy::Result<Self> {
         let reader =
             index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(4).try_into()?;
-        Ok(Self { path: path.to_owned(), index, reader, fields })
+        Ok(Self { path: path.to_owned(), index, reader, fields, blocks: Mutex::default() })
     }
 
     pub(super) fn fields(&self) -> Fields {
@@ -155,7 +158,22 @@ impl Partition {
 
     /// Shows what was committed to searches that begin from now on.
     pub(super) fn reload(&self) -> Result<(), StoreError> {
-        Ok(self.reader.reload()?)
+        self.reader.reload()?;
+        let searcher = self.searcher();
+        let is_there = |id: &SegmentId| searcher.segment_readers().iter().any(|reader| reader.segment_id() == *id);
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| is_there(id));
+        Ok(())
+    }
+
+    /// The times of a segment's blocks, which are read at the first search in it.
+    pub(super) fn blocks(&self, reader: &SegmentReader) -> Result<Arc<Blocks>, StoreError> {
+        let known = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(blocks) = known().get(&reader.segment_id()) {
+            return Ok(Arc::clone(blocks));
+        }
+        let blocks = Arc::new(Blocks::of(reader)?);
+        known().insert(reader.segment_id(), Arc::clone(&blocks));
+        Ok(blocks)
     }
 
     pub(super) fn record_count(&self) -> u64 {

@@ -6,15 +6,19 @@
 
 use std::collections::HashMap;
 
-use tantivy::query::Query as TantivyQuery;
+use tantivy::query::{Query as TantivyQuery, Weight};
 use tantivy::{DocId, DocSet, SegmentOrdinal, TERMINATED};
 
+use super::blocks::Blocks;
 use super::partition::time_range;
 use super::plan::narrow;
 use super::segment::Segment;
 use super::{Deadline, Shared, StoreError};
 use crate::query::Query;
 use crate::record::{Record, RecordId};
+
+/// The best blocks of a segment are looked at first: so many, and then four times as many.
+const FIRST_BLOCKS: usize = 4;
 
 /// Which end first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,12 +198,44 @@ impl Segment<'_> {
     fn search(&self, query: &dyn TantivyQuery, window: Window, best: &mut Best<'_>) -> Result<Option<i64>, StoreError> {
         let rank = best.rank;
         let weight = query.weight(tantivy::query::EnableScoring::disabled_from_searcher(self.searcher))?;
+        let mut rest = window;
+        let blocks = self.blocks()?;
+        for low in steps(&blocks, rank) {
+            if best.floor().is_some_and(|floor| rest.high < floor) || rest.high < window.low {
+                return Ok(None);
+            }
+            if low > rest.high {
+                continue;
+            }
+            let step = Window { low: low.max(window.low), high: rest.high };
+            let unseen = self.search_window(&*weight, &blocks, step, best)?;
+            if unseen.is_some() || low == i64::MIN {
+                return Ok(unseen);
+            }
+            rest.high = low - 1;
+        }
+        Ok(None)
+    }
+
+    /// The same in a part of the window.
+    fn search_window(
+        &self,
+        weight: &dyn Weight,
+        blocks: &Blocks,
+        window: Window,
+        best: &mut Best<'_>,
+    ) -> Result<Option<i64>, StoreError> {
+        let rank = best.rank;
         let mut window = window;
         let mut wanted = best.room() * 2;
         loop {
             if let Some(floor) = best.floor() {
                 window.low = window.low.max(floor);
             }
+            let chosen = blocks.choose(|first, last| {
+                let (a, b) = (rank.of_time(first), rank.of_time(last));
+                a.max(b) >= window.low && a.min(b) <= window.high
+            });
             // The best candidates: first how far down they reach, then all of them, because
             // candidates of one time must not be told apart by chance.
             let mut top = Top { ranks: std::collections::BinaryHeap::new(), wanted };
@@ -208,6 +244,14 @@ impl Segment<'_> {
                 let mut docs = weight.scorer(self.reader, 1.0)?;
                 let mut doc = docs.doc();
                 while doc != TERMINATED {
+                    match chosen.next(doc) {
+                        Some(next) if next == doc => {}
+                        Some(next) => {
+                            doc = docs.seek(next);
+                            continue;
+                        }
+                        None => break,
+                    }
                     if let Some(time) = self.times.first(doc) {
                         let place = rank.of_time(time.into_timestamp_nanos());
                         if place >= window.low && place <= window.high {
@@ -247,6 +291,19 @@ impl Segment<'_> {
             wanted = wanted.saturating_mul(4);
         }
     }
+}
+
+/// Where windows end that together are all, the best first: each reaches down to more blocks than
+/// the one before.
+fn steps(blocks: &Blocks, rank: Rank) -> Vec<i64> {
+    let best = |(first, last)| rank.of_time(first).max(rank.of_time(last));
+    let mut ranks: Vec<i64> = blocks.iter().map(best).collect();
+    ranks.sort_unstable_by_key(|&rank| std::cmp::Reverse(rank));
+    // What is better than the best of a block lies in those before it.
+    let ends = std::iter::successors(Some(FIRST_BLOCKS), |blocks| Some(blocks * 4));
+    let mut steps: Vec<i64> = ends.map_while(|blocks| ranks.get(blocks)?.checked_add(1)).collect();
+    steps.push(i64::MIN);
+    steps
 }
 
 /// The greatest of many ranks, kept in constant space.

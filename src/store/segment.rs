@@ -7,16 +7,17 @@ use tantivy::columnar::{Column, StrColumn};
 use tantivy::schema::Value as _;
 use tantivy::{DateTime, DocId, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument};
 
+use super::blocks::Blocks;
 use super::columns::ColumnOf;
 use super::partition::Partition;
-use super::schema::{self, Fields, Marks};
+use super::schema::{self, Marks};
 use super::{Shared, StoreError};
 use crate::record::{Container, Kind, Position, Record};
 
 /// One segment, with the columns that make a record.
 pub(super) struct Segment<'a> {
     shared: &'a Shared,
-    fields: Fields,
+    partition: &'a Partition,
     pub searcher: &'a Searcher,
     ordinal: SegmentOrdinal,
     pub reader: &'a SegmentReader,
@@ -29,7 +30,7 @@ pub(super) struct Segment<'a> {
 impl<'a> Segment<'a> {
     pub(super) fn open(
         shared: &'a Shared,
-        partition: &Partition,
+        partition: &'a Partition,
         searcher: &'a Searcher,
         ordinal: SegmentOrdinal,
     ) -> Result<Self, StoreError> {
@@ -41,7 +42,7 @@ impl<'a> Segment<'a> {
         };
         Ok(Self {
             shared,
-            fields: partition.fields(),
+            partition,
             searcher,
             ordinal,
             reader,
@@ -50,6 +51,11 @@ impl<'a> Segment<'a> {
             origins: text(ColumnOf::Container)?,
             marks: text(ColumnOf::Marks)?,
         })
+    }
+
+    /// The times of its blocks.
+    pub(super) fn blocks(&self) -> Result<Arc<Blocks>, StoreError> {
+        self.partition.blocks(self.reader)
     }
 
     /// A column of keywords; none where no record of the segment has one.
@@ -63,9 +69,10 @@ impl<'a> Segment<'a> {
         containers: &mut HashMap<u64, Arc<Container>>,
     ) -> Result<Record, StoreError> {
         let stored: TantivyDocument = self.searcher.doc(tantivy::DocAddress::new(self.ordinal, doc))?;
+        let fields = self.partition.fields();
         let text = |field| stored.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
-        let raw = text(self.fields.raw);
-        let extra = text(self.fields.extra);
+        let raw = text(fields.raw);
+        let extra = text(fields.extra);
         let origin = self.origins.ords().first(doc).unwrap_or_default();
         let container = if let Some(container) = containers.get(&origin) {
             Arc::clone(container)

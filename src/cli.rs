@@ -3,6 +3,7 @@
 //! Every flag is made from [`KEYS`], and so is `--help`.
 
 pub mod check;
+pub mod delete;
 pub mod healthcheck;
 pub mod import;
 mod input;
@@ -32,6 +33,8 @@ pub enum Command {
     Parse(Config, parse::Options),
     /// Store the lines of files: [`import::run`].
     Import(Config, import::Options),
+    /// Delete a service's records: [`delete::run`].
+    Delete(Config, delete::Options),
     /// Ask a running Foghorn for records: [`search::run`].
     Search(Config, search::Options),
 }
@@ -86,6 +89,7 @@ pub fn parse<A: Into<OsString> + Clone>(
         "healthcheck" => Command::Healthcheck(config),
         "parse" => Command::Parse(config, parse::Options::of(matches)),
         "import" => Command::Import(config, import::Options::of(matches)),
+        "delete" => Command::Delete(config, delete::Options::of(matches)),
         "search" => Command::Search(config, search::Options::of(matches)),
         _ => Command::Serve(config),
     })
@@ -124,6 +128,7 @@ fn command() -> clap::Command {
         .subcommand(parse::command("Show what lines of files, or of standard input, become: a JSON object a record"))
         .subcommand(search::command("Search what a running Foghorn keeps; exits 1 if nothing is found"))
         .subcommand(import::command("Store the lines of files, each once, while no Foghorn uses the store"))
+        .subcommand(delete::command("Delete a service's records for good, while no Foghorn uses the store"))
         .arg(Arg::new(FILE).long(FILE).value_name("PATH").value_parser(clap::value_parser!(PathBuf)).global(true).help(
             "The configuration file, which has to exist [default: ./foghorn.toml, else /etc/foghorn/foghorn.toml]",
         ))
@@ -178,6 +183,7 @@ mod tests {
             Command::Parse(..) => "parse",
             Command::Import(..) => "import",
             Command::Search(..) => "search",
+            Command::Delete(..) => "delete",
         };
         for (args, expected) in [
             (&[][..], "serve"),
@@ -187,6 +193,7 @@ mod tests {
             (&["parse"], "parse"),
             (&["import", "a.log"], "import"),
             (&["search"], "search"),
+            (&["delete", "--service", "api"], "delete"),
             (&["search", "level:>=warn", "--json", "--", "-health"], "search"),
         ] {
             assert_eq!(name(args), expected, "{args:?}");

@@ -39,6 +39,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Search(config, options) => Ok(cli::search::run(&config, &options)),
         Command::Parse(config, options) => cli::parse::run(&config, &options),
         Command::Import(config, options) => Ok(runtime()?.block_on(cli::import::run(&config, &options))),
+        Command::Delete(config, options) => {
+            // The store takes what it needs of the runtime that it is opened in.
+            let runtime = runtime()?;
+            let _entered = runtime.enter();
+            Ok(cli::delete::run(&config, &options))
+        }
         Command::Check(config) => runtime()?.block_on(cli::check::run(&config, ask_engine)),
         Command::Serve(config) => {
             telemetry::init(&config.log.level, config.log.format)?;

@@ -9,6 +9,7 @@ mod blocks;
 mod columns;
 mod commit;
 mod deadline;
+mod delete;
 mod ledger;
 mod partition;
 mod plan;
@@ -336,6 +337,24 @@ impl Store {
     /// From now on what cannot be made durable is given up, so that nobody waits for a full disk.
     pub fn stop_waiting(&self) {
         self.shared.closing.store(true, Ordering::Release);
+    }
+
+    /// The containers that have durable records, and how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Index`] where the index cannot be read.
+    pub fn containers(&self) -> Result<Vec<(Container, u64)>, StoreError> {
+        delete::containers(&self.shared)
+    }
+
+    /// Deletes every durable record of the containers that are wanted, and writes what held them anew.
+    /// Nothing may have been appended since the store was opened.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] where there is no room to write, and [`StoreError::Index`]: what was
+    /// deleted until then is, and the rest when it is asked for again.
+    pub fn delete(&self, is_wanted: &dyn Fn(&Container) -> bool) -> Result<(), StoreError> {
+        delete::delete(&self.shared, is_wanted)
     }
 
     /// As [`close`](Self::close), and merges what many commits left in pieces: for one that filled the

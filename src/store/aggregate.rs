@@ -325,6 +325,14 @@ fn count(
                 return Ok(Walked::Late);
             }
         }
+        if let Some(alive) = segment.reader.alive_bitset() {
+            let mut kept = 0;
+            for at in 0..len {
+                block[kept] = block[at];
+                kept += usize::from(alive.is_alive(block[at]));
+            }
+            len = kept;
+        }
         if is_wanted.is_some() || tally.needs_times() {
             segment.times.values.get_vals(&block[..len], &mut times[..len]);
         }
@@ -353,7 +361,9 @@ fn read(
     let mut candidates = Vec::new();
     let mut document = documents.doc();
     while document != TERMINATED {
-        candidates.push(document);
+        if segment.reader.alive_bitset().is_none_or(|alive| alive.is_alive(document)) {
+            candidates.push(document);
+        }
         document = documents.advance();
     }
     // Later documents are mostly the newer ones, and those are counted first.

@@ -15,7 +15,9 @@ use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError};
 use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, IndexWriterOptions, NoMergePolicy, SegmentWriter};
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError};
+use tantivy::{
+    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError, Term,
+};
 
 use tracing::warn;
 
@@ -215,6 +217,25 @@ impl Partition {
 }
 
 impl Partition {
+    /// Deletes the documents with these terms, and writes their segments anew without them.
+    pub(super) fn delete(&self, terms: Vec<Term>) -> Result<(), StoreError> {
+        let mut writer = self.writer()?;
+        for term in terms {
+            writer.writer.delete_term(term);
+        }
+        let payload = self.index.load_metas()?.payload;
+        let mut commit = writer.writer.prepare_commit()?;
+        payload.iter().for_each(|cursors| commit.set_payload(cursors));
+        commit.commit()?;
+        // Of an attempt before, too, that did not come so far.
+        for segment in self.index.searchable_segment_metas()?.iter().filter(|meta| meta.has_deletes()) {
+            writer.writer.merge(&[segment.id()]).wait()?;
+        }
+        self.reload()?;
+        writer.collect_garbage();
+        Ok(())
+    }
+
     /// Merges neighbours in time into segments as large as they may be.
     pub(super) fn tidy(&self, root: &Path) -> Result<(), StoreError> {
         let segments = segments(self);

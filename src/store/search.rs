@@ -252,7 +252,9 @@ impl Segment<'_> {
                         }
                         None => break,
                     }
-                    if let Some(time) = self.times.first(doc) {
+                    if let Some(time) = self.times.first(doc)
+                        && self.reader.alive_bitset().is_none_or(|alive| alive.is_alive(doc))
+                    {
                         let place = rank.of_time(time.into_timestamp_nanos());
                         if place >= window.low && place <= window.high {
                             take(doc, place);

@@ -5,6 +5,7 @@
 mod engine;
 
 mod crash;
+mod deleting;
 mod gaps;
 mod http;
 mod import;

@@ -98,7 +98,8 @@ fn untold() -> Vec<u8> {
             6 => json!({"msg": "like a number", "path": "5e2", "status": "0500"}),
             _ => json!({"msg": "a usual error", "path": "/api/a", "status": 502, "method": "post"}),
         };
-        lines.push_str(&format!("{line}\n"));
+        lines.push_str(&line.to_string());
+        lines.push('\n');
     }
     lines.into_bytes()
 }

@@ -282,7 +282,7 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
             let segment = Segment::open(shared, partition, searcher, at as SegmentOrdinal)?;
             if let Some(weight) = &decided {
                 let documents = weight.scorer(segment.reader, 1.0)?;
-                let is_wanted = (!is_wanted(first) || !is_wanted(last)).then_some(is_wanted);
+                let is_wanted = (!is_wanted(first) || !is_wanted(last)).then_some(&is_wanted);
                 let walked = count(&segment, documents, is_wanted, &request.deadline, tally)?;
                 if walked != Walked::Through {
                     return Ok(walked);
@@ -303,7 +303,7 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
 fn count(
     segment: &Segment<'_>,
     mut documents: impl DocSet,
-    is_wanted: Option<impl Fn(i64) -> bool>,
+    is_wanted: Option<&impl Fn(i64) -> bool>,
     deadline: &Deadline,
     tally: &mut impl Tally,
 ) -> Result<Walked, StoreError> {
@@ -336,7 +336,7 @@ fn count(
         if is_wanted.is_some() || tally.needs_times() {
             segment.times.values.get_vals(&block[..len], &mut times[..len]);
         }
-        if let Some(is_wanted) = &is_wanted {
+        if let Some(is_wanted) = is_wanted {
             let mut kept = 0;
             for at in 0..len {
                 (block[kept], times[kept]) = (block[at], times[at]);

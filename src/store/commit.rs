@@ -316,7 +316,7 @@ impl Committer {
         let missing_bytes = retention::missing_bytes(&self.shared.root, &self.retention, self.wanted_bytes);
         let missing_bytes = missing_bytes.saturating_sub(going_bytes);
         let expired = retention::expired(&self.shared, &self.retention, missing_bytes, self.ledger_key());
-        let removes = !expired.is_empty();
+        let is_any = !expired.is_empty();
         for (key, reason) in expired {
             self.writers.remove(&key);
             self.merge.take_if(|(merging, _)| *merging == key);
@@ -332,7 +332,7 @@ impl Committer {
                         );
                     }
                     (Ok(()), _) => {
-                        info!(partition = key.name(), bytes, "removed: older or more than the retention allows")
+                        info!(partition = key.name(), bytes, "removed: older or more than the retention allows");
                     }
                     (Err(error), _) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
                 }
@@ -340,7 +340,7 @@ impl Committer {
             }
         }
         self.measure();
-        removes
+        is_any
     }
 
     fn measure(&mut self) {

@@ -438,8 +438,8 @@ mod tests {
         assert_eq!(merge_candidates(&[[1_000_000].as_slice(), &[100; 16]].concat()), Some(1..17));
         assert_eq!(merge_candidates(&[[100; 8].as_slice(), &[900_000], &[100; 8]].concat()), None);
         assert_eq!(tidy_runs(&[25_000; 90]), [0..40, 40..80, 80..90]);
-        assert_eq!(tidy_runs(&[100, 600_000, 100, 100]), [2..4]);
-        assert_eq!(tidy_runs(&[400_000, 400_000, 300_000]), [0..2]);
+        assert_eq!(tidy_runs(&[100, 600_000, 100, 100, 600_000, 7, 8]), [2..4, 5..7]);
+        assert_eq!(tidy_runs(&[400_000, 400_000, 300_000, 1]), [0..2, 2..4]);
         assert_eq!((tidy_runs(&[]), tidy_runs(&[7])), (vec![], vec![]));
         // Beyond the cap nothing is merged, however many there are.
         assert_eq!(merge_candidates(&[100_000; 40]), None);

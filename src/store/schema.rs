@@ -107,16 +107,19 @@ pub(super) const UNSURE: &str = "\u{1e}";
 /// Behind a value that a query finds under the short name alone. It sorts before all that a longer
 /// value can have there.
 const SHORT_ONLY: char = '\u{1}';
+/// What a record has is nothing that a keyword can tell.
+struct Untold;
+
 /// Longer values are not kept twice.
 const MAX_KEYWORD_BYTES: usize = 512;
 
 /// The method and the status of a record as one keyword: empty where there is neither.
-fn request(record: &Record) -> String {
+pub(super) fn request(record: &Record) -> String {
     let method = told(RequestField::Method, RequestField::HttpMethod, record);
     let status = told(RequestField::Status, RequestField::HttpStatus, record);
     match (method, status) {
-        (Some(method), Some(status)) if method.is_empty() && status.is_empty() => String::new(),
-        (Some(method), Some(status)) => method + UNIT + &status,
+        (Ok(method), Ok(status)) if method.is_empty() && status.is_empty() => String::new(),
+        (Ok(method), Ok(status)) => method + UNIT + &status,
         _ => UNSURE.to_owned(),
     }
 }
@@ -128,8 +131,8 @@ pub(super) fn of_request(keyword: &str) -> (Option<&str>, Option<&str>) {
 }
 
 /// The path of a record as a keyword: empty where there is none.
-fn path(record: &Record) -> String {
-    told(RequestField::Path, RequestField::HttpPath, record).unwrap_or_else(|| UNSURE.to_owned())
+pub(super) fn path(record: &Record) -> String {
+    told(RequestField::Path, RequestField::HttpPath, record).unwrap_or_else(|Untold| UNSURE.to_owned())
 }
 
 /// The value of a keyword that a query finds under the short name.
@@ -143,27 +146,27 @@ pub(super) fn under_long_name(value: &str) -> Option<&str> {
 }
 
 /// What a record has under the two names of a field, as a keyword tells it: empty where it has
-/// nothing; none where no keyword can tell it.
-fn told(short: RequestField, long: RequestField, record: &Record) -> Option<String> {
+/// nothing.
+fn told(short: RequestField, long: RequestField, record: &Record) -> Result<String, Untold> {
     match (only(short, record)?, only(long, record)?) {
-        (None, None) => Some(String::new()),
-        (Some(value), None) => Some(value.into_owned() + SHORT_ONLY.encode_utf8(&mut [0; 4])),
-        (Some(value), Some(other)) => (value == other).then(|| value.into_owned()),
-        (None, Some(_)) => None,
+        (None, None) => Ok(String::new()),
+        (Some(value), None) => Ok(value.into_owned() + SHORT_ONLY.encode_utf8(&mut [0; 4])),
+        (Some(value), Some(other)) if value == other => Ok(value.into_owned()),
+        _ => Err(Untold),
     }
 }
 
-/// The text of the only value, where there is one; none where a text cannot tell what there is.
-fn only(field: RequestField, record: &Record) -> Option<Option<Cow<'_, str>>> {
+/// The text of the only value; none where there is none.
+fn only(field: RequestField, record: &Record) -> Result<Option<Cow<'_, str>>, Untold> {
     let mut values = field.values(record);
     match (values.next(), values.next()) {
-        (None, _) => Some(None),
+        (None, _) => Ok(None),
         // As texts, fractions compare in another way.
-        (Some(FieldValue::Float(_)), _) | (_, Some(_)) => None,
+        (Some(FieldValue::Float(_)), _) | (_, Some(_)) => Err(Untold),
         (Some(value), None) => {
             let text = value.text();
             let is_told = (1..=MAX_KEYWORD_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte >= b' ');
-            is_told.then_some(Some(text))
+            if is_told { Ok(Some(text)) } else { Err(Untold) }
         }
     }
 }

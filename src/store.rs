@@ -151,6 +151,8 @@ struct Shared {
     status: Mutex<StoreStatus>,
     durability: Mutex<HashMap<ContainerId, Durability>>,
     read_fields: ReadFields,
+    /// Set while a command changes partitions itself.
+    by_hand: AtomicBool,
     /// Set where the pieces of partitions are merged before the store is closed.
     tidy: AtomicBool,
     /// Set when Foghorn stops: what cannot be made durable now will not be.
@@ -298,6 +300,7 @@ impl Store {
             status: Mutex::default(),
             durability: Mutex::default(),
             read_fields,
+            by_hand: AtomicBool::new(false),
             tidy: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         });
@@ -354,6 +357,7 @@ impl Store {
     /// [`StoreError::DiskFull`] where there is no room to write, and [`StoreError::Index`]: what was
     /// deleted until then is, and the rest when it is asked for again.
     pub fn delete(&self, is_wanted: &dyn Fn(&Container) -> bool) -> Result<(), StoreError> {
+        self.shared.by_hand.store(true, Ordering::Release);
         delete::delete(&self.shared, is_wanted)
     }
 

@@ -88,6 +88,8 @@ fn untold() -> Vec<u8> {
     let mut lines = String::new();
     for n in 0..40 {
         let line = match n % 8 {
+            0 if n > 20 => json!({"msg": "long ones", "path": format!("/api{}{n}", "/y".repeat(150))}),
+            1 if n > 20 => json!({"msg": "long ones", "http": {"path": format!("/api{}{n}", "/y".repeat(150))}}),
             0 => json!({"msg": "two of them", "Status": "200", "STATUS": "500", "path": "/api/a"}),
             1 => json!({"msg": "a fraction", "status": 500.5, "method": "GET"}),
             2 => json!({"msg": "a long one", "path": format!("/api{long}{n}"), "status": 200}),

@@ -142,6 +142,10 @@ pub(super) async fn facets(State(handles): State<Handles>, parameters: Parameter
         .split(',')
         .map(|name| facet("fields", name))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(twice) = fields.iter().enumerate().find(|(at, field)| fields[..*at].contains(field)) {
+        let message = format!("{:?} stands twice, expected each field once", twice.1.name());
+        return Err(ApiError::parameter("fields", message));
+    }
     if fields.len() > MAX_FACETS {
         return Err(ApiError::parameter(
             "fields",

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
 use super::{Handles, waiting};
-use crate::record::{FieldValue, Level, Record, Signature, time_text};
+use crate::record::{FieldValue, Level, Position, Record, RecordId, Signature, time_text};
 use crate::signature::{Evidence, Signatures};
 use crate::store::CountRequest;
 
@@ -91,7 +91,10 @@ struct Seen {
     first_ns: i64,
     levels: HashMap<Level, u64>,
     services: HashMap<String, u64>,
-    latest: Record,
+    /// Of the latest record.
+    position: Position,
+    id: RecordId,
+    example: String,
 }
 
 struct Patterns {
@@ -131,7 +134,9 @@ impl Patterns {
             first_ns: time_ns,
             levels: HashMap::new(),
             services: HashMap::new(),
-            latest: record.clone(),
+            position: record.position,
+            id: record.id(),
+            example: beginning(&record.raw),
         });
         // It becomes more general as more messages join.
         seen.text = group.text;
@@ -143,14 +148,14 @@ impl Patterns {
             Some(count) => *count += 1,
             None => drop(seen.services.insert(service.clone(), 1)),
         }
-        if record.id() > seen.latest.id() {
-            seen.latest = record.clone();
+        if record.position > seen.position {
+            (seen.position, seen.id, seen.example) = (record.position, record.id(), beginning(&record.raw));
         }
     }
 
     fn answer(self, limit: usize, partial: bool) -> PatternsJson {
         let mut seen: Vec<Seen> = self.seen.into_values().collect();
-        seen.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| b.latest.id().cmp(&a.latest.id())));
+        seen.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| b.id.cmp(&a.id)));
         let rest = seen.split_off(seen.len().min(limit));
         PatternsJson {
             patterns: seen.into_iter().map(PatternJson::of).collect(),
@@ -162,18 +167,21 @@ impl Patterns {
     }
 }
 
+fn beginning(line: &str) -> String {
+    line[..line.floor_char_boundary(MAX_EXAMPLE_BYTES)].to_owned()
+}
+
 impl PatternJson {
     fn of(seen: Seen) -> Self {
-        let line = &seen.latest.raw;
         Self {
             pattern: seen.text,
             records: seen.records,
             first: time_text(seen.first_ns),
-            last: time_text(seen.latest.time_ns()),
+            last: time_text(seen.position.time_ns),
             levels: seen.levels.into_iter().map(|(level, count)| (level.as_str(), count)).collect(),
             services: seen.services,
-            example: line[..line.floor_char_boundary(MAX_EXAMPLE_BYTES)].to_owned(),
-            id: seen.latest.id().to_string(),
+            example: seen.example,
+            id: seen.id.to_string(),
         }
     }
 }

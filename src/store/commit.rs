@@ -6,16 +6,16 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as std_mpsc;
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
 use super::ledger::Ledger;
 use super::partition::{Key, Partition, PartitionWriter, RecordAt};
-use super::retention::Expiry;
+use super::retention::{Expiry, Room};
 use super::{Shared, StoreError, retention};
 use crate::config::RetentionConfig;
 use crate::record::{Batch, Record};
@@ -67,8 +67,9 @@ pub(super) struct Committer {
     next_merge: Instant,
     /// What a commit wanted that had no room; 0 where the last one had.
     wanted_bytes: u64,
-    /// Removed partitions whose bytes come free when the last search in them ends.
-    going: Vec<(Weak<Partition>, u64)>,
+    room: Room,
+    /// The partitions that this process wrote to.
+    written: HashSet<Key>,
     check: Option<std_mpsc::Receiver<(Key, Vec<std::path::PathBuf>)>>,
     _lock: File,
 }
@@ -87,7 +88,8 @@ impl Committer {
             merge: None,
             next_merge: Instant::now(),
             wanted_bytes: 0,
-            going: Vec::new(),
+            room: Room::default(),
+            written: HashSet::new(),
             check: Some(check),
             _lock: lock,
         }
@@ -131,9 +133,7 @@ impl Committer {
                 return false;
             }
             // What has expired makes room.
-            if self.care() {
-                continue;
-            }
+            self.care();
             std::thread::park_timeout(RETRY);
         }
         self.wanted_bytes = 0;
@@ -195,6 +195,9 @@ impl Committer {
             return Err(error);
         }
         self.writers.insert(key, OpenWriter { writer, last_used: self.commits + 1 });
+        if !records.is_empty() {
+            self.written.insert(key);
+        }
         self.ledger = ledger;
         self.shared.status().checkpoints = self.ledger.len();
         let mut durability = self.shared.durability();
@@ -285,13 +288,16 @@ impl Committer {
         }
     }
 
-    /// Merges the pieces of every partition into as few as there can be.
+    /// Merges the pieces of the partitions that were written to into as few as there can be.
     fn tidy(&mut self) {
         if let Some((_, done)) = self.merge.take() {
             // What it says was logged by tantivy, and nothing depends on it.
             drop(done.recv());
         }
-        let partitions: Vec<Arc<Partition>> = self.shared.visible().partitions.values().cloned().collect();
+        let visible = self.shared.visible();
+        let written = visible.partitions.iter().filter(|(key, _)| self.written.contains(key));
+        let partitions: Vec<Arc<Partition>> = written.map(|(_, partition)| Arc::clone(partition)).collect();
+        drop(visible);
         self.writers.clear();
         for partition in partitions {
             if let Err(error) = partition.reload().and_then(|()| partition.tidy(&self.shared.root)) {
@@ -300,9 +306,12 @@ impl Committer {
         }
     }
 
-    /// What has to be done now and then: retention, merges, damage found by the check. Answers whether
-    /// anything was removed.
-    fn care(&mut self) -> bool {
+    /// What has to be done now and then: retention, merges, damage found by the check.
+    fn care(&mut self) {
+        // Not beside another who writes.
+        if self.shared.by_hand.load(Ordering::Acquire) {
+            return;
+        }
         self.merge();
         if let Some(check) = &self.check {
             match check.try_recv() {
@@ -311,12 +320,9 @@ impl Committer {
                 Err(std_mpsc::TryRecvError::Empty) => {}
             }
         }
-        self.going.retain(|(partition, _)| partition.strong_count() > 0);
-        let going_bytes: u64 = self.going.iter().map(|(_, bytes)| bytes).sum();
-        let missing_bytes = retention::missing_bytes(&self.shared.root, &self.retention, self.wanted_bytes);
-        let missing_bytes = missing_bytes.saturating_sub(going_bytes);
+        let (root, is_merging) = (&self.shared.root, self.merge.is_some());
+        let missing_bytes = self.room.missing_bytes(root, &self.retention, self.wanted_bytes, is_merging);
         let expired = retention::expired(&self.shared, &self.retention, missing_bytes, self.ledger_key());
-        let is_any = !expired.is_empty();
         for (key, reason) in expired {
             self.writers.remove(&key);
             self.merge.take_if(|(merging, _)| *merging == key);
@@ -324,6 +330,7 @@ impl Committer {
             if let Some(partition) = removed {
                 let bytes = partition.size_bytes();
                 self.shared.status().removed.count(reason);
+                self.room.goes(&partition, &self.shared.root);
                 match (remove(&partition.path), reason) {
                     (Ok(()), Expiry::FreeSpace) => {
                         warn!(
@@ -336,11 +343,9 @@ impl Committer {
                     }
                     (Err(error), _) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
                 }
-                self.going.push((Arc::downgrade(&partition), bytes));
             }
         }
         self.measure();
-        is_any
     }
 
     fn measure(&mut self) {

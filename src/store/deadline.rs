@@ -18,6 +18,12 @@ impl Deadline {
         Self { at, is_given_up: Arc::default() }
     }
 
+    /// One that comes when half of the time until this one is over.
+    pub(super) fn half(&self) -> Self {
+        let now = Instant::now();
+        Self { at: now + self.at.saturating_duration_since(now) / 2, is_given_up: Arc::clone(&self.is_given_up) }
+    }
+
     /// Nobody waits for the answer.
     pub fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);

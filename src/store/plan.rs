@@ -1,7 +1,9 @@
 //! A query → what the index is asked: what narrows, and, where the index alone can tell, what decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tantivy::index::SegmentId;
 use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, Query as TantivyQuery, RegexQuery, TermQuery,
@@ -137,16 +139,25 @@ fn by_keywords(column: ColumnOf, decision: &Decision, fields: Fields, searcher: 
 
 /// The records whose path passes: of each segment, its different paths are looked at once.
 fn by_path(passes: impl Fn(&str) -> bool + Send + Sync + 'static, passes_without: bool) -> Plan {
+    // A search asks several times.
+    let known: Mutex<HashMap<SegmentId, Arc<[bool]>>> = Mutex::default();
     let predicate = FunctionPredicate::from(move |reader: &SegmentReader| {
         let column = reader.fast_fields().str(ColumnOf::Path.as_str())?;
-        let mut passing = Vec::new();
-        if let Some(column) = &column {
-            passing.reserve(column.num_terms());
-            let mut paths = column.dictionary().stream()?;
-            while paths.advance() {
-                passing.push(std::str::from_utf8(paths.key()).is_ok_and(&passes));
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let passing = match (known.get(&reader.segment_id()), &column) {
+            (Some(passing), _) => Arc::clone(passing),
+            (None, None) => Arc::new([]),
+            (None, Some(column)) => {
+                let mut passing = Vec::with_capacity(column.num_terms());
+                let mut paths = column.dictionary().stream()?;
+                while paths.advance() {
+                    passing.push(std::str::from_utf8(paths.key()).is_ok_and(&passes));
+                }
+                let passing: Arc<[bool]> = passing.into();
+                known.insert(reader.segment_id(), Arc::clone(&passing));
+                passing
             }
-        }
+        };
         Ok(move |document| {
             let path = column.as_ref().and_then(|column| column.ords().first(document));
             path.map_or(passes_without, |path| passing.get(path as usize).copied().unwrap_or_default())

@@ -4,10 +4,11 @@ use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
-use super::partition::Key;
+use super::partition::{Key, Partition};
 use super::{Shared, StoreError};
 use crate::config::RetentionConfig;
 use crate::record::DAY_NS;
@@ -21,6 +22,9 @@ pub(super) const PARTS: u64 = 8;
 pub(super) const MIN_PART_BYTES: u64 = 16 << 20;
 /// Kept free beyond what a commit may take: merges and the engine need room, too.
 const RESERVE_BYTES: u64 = 32 << 20;
+
+/// Some file systems free what was removed so much later.
+const LINGER: Duration = Duration::from_mins(1);
 
 /// Whether a record would be removed as soon as it was stored.
 pub(super) fn is_too_old(time_ns: i64, retention: &RetentionConfig) -> bool {
@@ -88,12 +92,57 @@ fn choose(
     expired
 }
 
-/// How many bytes have to come free on the disk so that what is to be left free is, and a commit that
-/// had no room has it.
-pub(super) fn missing_bytes(root: &Path, retention: &RetentionConfig, commit_bytes: u64) -> u64 {
-    // What cannot be told is no reason to remove anything.
-    let Ok((free_bytes, size_bytes)) = filesystem_bytes(root) else { return 0 };
-    retention.min_free_bytes.min(size_bytes / 10).max(commit_bytes).saturating_sub(free_bytes)
+/// The free space of the disk, from look to look.
+#[derive(Default)]
+pub(super) struct Room {
+    going: Vec<Going>,
+    /// How often in a row there was less than is to be left free.
+    low_looks: u32,
+}
+
+/// A removed partition, whose bytes come free when the last search in it ends, or later.
+struct Going {
+    partition: Weak<Partition>,
+    bytes: u64,
+    free_before: u64,
+    since: Instant,
+}
+
+impl Going {
+    /// Whether its bytes may still come free.
+    fn is_awaited(&self, free_bytes: u64) -> bool {
+        let is_searched = self.partition.strong_count() > 0;
+        is_searched || (self.since.elapsed() < LINGER && free_bytes < self.free_before.saturating_add(self.bytes / 2))
+    }
+}
+
+impl Room {
+    /// How many bytes have to come free, beside those on their way, so that a commit that had no room has
+    /// it, and that what is to be left free is. One look is not enough for the latter, and none amid a
+    /// merge: what is short for a moment is no reason to remove anything.
+    pub(super) fn missing_bytes(
+        &mut self,
+        root: &Path,
+        retention: &RetentionConfig,
+        commit_bytes: u64,
+        is_merging: bool,
+    ) -> u64 {
+        // Nor is what cannot be told.
+        let Ok((free_bytes, size_bytes)) = filesystem_bytes(root) else { return 0 };
+        self.going.retain(|going| going.is_awaited(free_bytes));
+        let free_bytes = free_bytes + self.going.iter().map(|going| going.bytes).sum::<u64>();
+        let floor_bytes = retention.min_free_bytes.min(size_bytes / 10);
+        self.low_looks = if free_bytes < floor_bytes && !is_merging { self.low_looks + 1 } else { 0 };
+        let floor_bytes = if self.low_looks > 1 { floor_bytes } else { 0 };
+        floor_bytes.max(commit_bytes).saturating_sub(free_bytes)
+    }
+
+    /// A partition is about to be removed.
+    pub(super) fn goes(&mut self, partition: &Arc<Partition>, root: &Path) {
+        let (free_before, _) = filesystem_bytes(root).unwrap_or_default();
+        let (partition, bytes) = (Arc::downgrade(partition), partition.size_bytes());
+        self.going.push(Going { partition, bytes, free_before, since: Instant::now() });
+    }
 }
 
 /// Refuses a commit that the disk has no room for: failing before writing is cheaper than after.

@@ -200,7 +200,7 @@ async fn where_the_disk_is_nearly_full_the_oldest_days_go_and_the_newest_lines_s
     // Some 12 MB of the index a day: signs that look drawn do not compress well.
     let mut state = 1_u64;
     for day in (1..=3).rev() {
-        for n in 0..6_000 {
+        for n in 0..2_000 {
             let mut line = format!("day {day} line {n} ");
             while line.len() < 4_000 {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -211,25 +211,30 @@ async fn where_the_disk_is_nearly_full_the_oldest_days_go_and_the_newest_lines_s
         }
     }
     lab.count(&new, 0..100);
-    foghorn.status_is("all lines", |s| s["store"]["records"] == 18_100).await;
+    foghorn.status_is("all lines", |s| s["store"]["records"] == 6_100).await;
     foghorn.status_is("a commit of today", |s| s["store"]["partitions"] == 4).await;
-    let status = foghorn.status_is("all durable", |s| s["store"]["size_bytes"].as_u64().unwrap() > 30 << 20).await;
+    let lag = r#"foghorn_ingest_lag_seconds{compose_project="shop",compose_service="old",container="shop-old-1"}"#;
+    patiently("all lines to be durable", poll(async || foghorn.metric(lag).await.abs() < 1e-9)).await;
+    let status = foghorn.status().await;
     let free = status["store"]["filesystem_bytes"][0].as_u64().unwrap();
     fs::write(disk.join("ballast"), vec![0; free as usize - (24 << 20)]).unwrap();
     lab.count(&new, 100..200);
     patiently("the new lines", poll(async || foghorn.all("service:new").await.len() == 200)).await;
     assert_exact(&foghorn.all("service:new").await, &lab.said(&[&new]));
     let removed = r#"foghorn_index_removed_partitions_total{reason="free_space"}"#;
-    let status = foghorn.status_is("a removal", |s| s["store"]["removed"]["free_space"].as_u64().unwrap() > 0).await;
+    foghorn.status_is("a removal", |s| s["store"]["removed"]["free_space"].as_u64().unwrap() > 0).await;
+    // Until a commit has room, more may go.
+    assert_eq!(foghorn.ready(200).await, "[]");
+    let status = foghorn.status().await;
     let gone = status["store"]["removed"]["free_space"].as_u64().unwrap();
     assert!((foghorn.metric(removed).await - gone as f64).abs() < 0.1);
     assert_eq!(status["store"]["partitions"].as_u64().unwrap(), 4 - gone, "{status:#}");
     let count = async |day: u64| foghorn.json(&target("/api/v1/facets", &[("query", &format!("\"day {day}\""))])).await;
     for day in 1..=3 {
-        let expected = if day > 3 - gone { 0 } else { 6_000 };
+        let expected = if day > 3 - gone { 0 } else { 2_000 };
         assert_eq!(count(day).await["total"], expected, "day {day} of {gone} gone");
     }
-    assert_eq!(foghorn.ready(200).await, "[]");
+    assert!(gone < 3, "{status:#}");
     assert!(foghorn.terminate().await.success());
 }
 

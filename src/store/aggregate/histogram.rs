@@ -37,7 +37,8 @@ pub(in crate::store) fn histogram(
         }
         // Too many to tell apart while they are counted.
         Some(facet) if ColumnOf::of_facet(facet) == Some(ColumnOf::Path) => {
-            let paths = facets(shared, request, std::slice::from_ref(facet), MAX_SERIES)?;
+            let first = CountRequest { deadline: request.deadline.half(), ..request.clone() };
+            let paths = facets(shared, &first, std::slice::from_ref(facet), MAX_SERIES)?;
             let paths = paths.facets.iter().flat_map(|facet| &facet.values);
             for path in paths {
                 tally.number(&path.value);

@@ -116,7 +116,7 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
         streams.push(stream);
     }
     let mut value = String::new();
-    let mut sum = 0;
+    let (mut sum, mut without) = (0, 0);
     while let Some(mut head) = heads.peek_mut() {
         let Reverse((keyword, at)) = &mut *head;
         let (stream, segment) = (&mut streams[*at], &counted[*at]);
@@ -125,6 +125,11 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
             // Long values of one beginning are neighbours.
             segment.keywords.known(keyword).with_value(facet, |next| {
                 let next = beginning(next);
+                if next.is_empty() {
+                    // Between them stands what has no value under this name.
+                    without += count;
+                    return;
+                }
                 if next != value {
                     if sum > 0 {
                         f(&value, sum);
@@ -133,8 +138,8 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
                     value.push_str(next);
                     sum = 0;
                 }
+                sum += count;
             });
-            sum += count;
         }
         if stream.advance() {
             keyword.clear();
@@ -145,6 +150,9 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
     }
     if sum > 0 {
         f(&value, sum);
+    }
+    if without > 0 {
+        f("", without);
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use foghorn::config::{RetentionConfig, StoreConfig};
 use foghorn::parse;
 use foghorn::query::Query;
 use foghorn::record::Container;
-use foghorn::store::{Axis, CountRequest, Deadline, Facet, Order, Page, SearchRequest, Store, StoreReader};
+use foghorn::store::{Axis, CountRequest, Counts, Deadline, Facet, Order, Page, SearchRequest, Store, StoreReader};
 
 /// A question is asked so often, but no longer than this.
 const ROUNDS: usize = 31;
@@ -135,6 +135,24 @@ fn questions(reader: &StoreReader, manifest: &serde_json::Value) -> Result<(), E
     })?;
     if top.is_partial {
         return Err("the commonest paths were not counted to the end".into());
+    }
+    let counted =
+        |query: &str, field| Ok::<_, Error>(reader.facets(&count(query)?, &[Facet::from_name(field)], 1_000)?);
+    let of = |counts: &Counts, value: &str| {
+        counts.facets[0].values.iter().find(|one| one.value == value).map_or(0, |one| one.count)
+    };
+    expect("server errors", counted("service:nginx status:>=500", "status")?.total, number("nginx_status_ge_500")?)?;
+    // In the manifest, one with a query string stands by itself.
+    let paths = counted("service:nginx", "path")?;
+    for path in manifest["nginx_top_uris"].as_array().into_iter().flatten() {
+        let uri = path[0].as_str().unwrap_or_default();
+        if !uri.contains('?') {
+            expect(uri, of(&paths, uri), path[1].as_u64().unwrap_or_default())?;
+        }
+    }
+    let errors = counted("format:json level:error", "service")?;
+    for (service, count) in manifest["json_level_error_by_service"].as_object().into_iter().flatten() {
+        expect(service, of(&errors, service), count.as_u64().unwrap_or_default())?;
     }
     Ok(())
 }

@@ -170,6 +170,10 @@ trait Tally {
     fn needs_times(&self) -> bool;
     /// A segment's documents follow.
     fn begin(&mut self, segment: &Segment<'_>) -> Result<(), StoreError>;
+    /// Counts all documents of the segment at once; false where it has to be told of each.
+    fn whole(&mut self, _: &Segment<'_>) -> bool {
+        false
+    }
     /// Documents of it that match, and their times.
     fn documents(&mut self, documents: &[DocId], times: &[DateTime]);
     /// No more of the segment follow.
@@ -267,6 +271,7 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
             Some(columns) => plan::decide(&request.query, &columns, fields, searcher)?,
             None => None,
         };
+        let is_everything = request.query.is_everything() && decided.as_ref().is_some_and(|d| d.unsure.is_none());
         let (decided, unsure) = match decided {
             Some(Decided { query, unsure }) => (Some(query), unsure),
             None => (None, Some(plan::narrow(&request.query, fields, searcher)?)),
@@ -280,9 +285,17 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
                 return Ok(Walked::Late);
             }
             let segment = Segment::open(shared, partition, searcher, at as SegmentOrdinal)?;
+            let is_whole = is_wanted(first) && is_wanted(last);
+            if is_everything && is_whole && segment.reader.alive_bitset().is_none() {
+                tally.begin(&segment)?;
+                if tally.whole(&segment) {
+                    tally.end()?;
+                    continue;
+                }
+            }
             if let Some(weight) = &decided {
                 let documents = weight.scorer(segment.reader, 1.0)?;
-                let is_wanted = (!is_wanted(first) || !is_wanted(last)).then_some(&is_wanted);
+                let is_wanted = (!is_whole).then_some(&is_wanted);
                 let walked = count(&segment, documents, is_wanted, &request.deadline, tally)?;
                 if walked != Walked::Through {
                     return Ok(walked);
@@ -416,6 +429,19 @@ impl Keywords {
             f(keywords.term_ord() as usize, &self.known(keywords.key()));
         }
         Ok(())
+    }
+
+    /// Calls `f` with the number of each document that has a keyword.
+    fn for_all(&self, mut f: impl FnMut(u64)) {
+        let values = &self.column.ords().values;
+        let mut numbers = [0; COLLECT_BLOCK_BUFFER_LEN];
+        let mut start = 0;
+        while start < values.num_vals() {
+            let len = numbers.len().min((values.num_vals() - start) as usize);
+            values.get_range(start.into(), &mut numbers[..len]);
+            numbers[..len].iter().for_each(|number| f(*number));
+            start += len as u32;
+        }
     }
 
     /// Calls `f` with the place of each document and the number of its keyword, or [`NO_KEYWORD`].

@@ -81,6 +81,22 @@ impl Tally for Fields<'_> {
         Ok(())
     }
 
+    fn whole(&mut self, segment: &Segment<'_>) -> bool {
+        let documents = u64::from(segment.reader.max_doc());
+        self.total += documents;
+        for column in &mut self.columns {
+            column.without += documents;
+            let Some(segment) = &mut column.segment else { continue };
+            segment.keywords.for_all(|number| {
+                if let Some(count) = segment.counts.get_mut(number as usize) {
+                    *count += 1;
+                    column.without -= 1;
+                }
+            });
+        }
+        true
+    }
+
     fn documents(&mut self, documents: &[DocId], _: &[DateTime]) {
         self.total += documents.len() as u64;
         for column in &mut self.columns {

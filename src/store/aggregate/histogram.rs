@@ -56,7 +56,8 @@ struct Steps<'a> {
     axis: &'a Axis,
     /// Which of `counts` is a value's.
     numbers: HashMap<String, usize>,
-    counts: Vec<Vec<u64>>,
+    /// For each step of the first, then for each of the second, and so on.
+    counts: Vec<u64>,
     /// No further value gets a number.
     is_chosen: bool,
     /// What is told apart no more.
@@ -81,12 +82,13 @@ impl Steps<'_> {
         if let Some(number) = self.numbers.get(value) {
             return *number;
         }
-        if self.counts.len() == MAX_COUNTED_SERIES || self.is_chosen {
+        let number = self.numbers.len();
+        if number == MAX_COUNTED_SERIES || self.is_chosen {
             return OTHER;
         }
-        self.counts.push(vec![0; self.axis.buckets]);
-        self.numbers.insert(value.to_owned(), self.counts.len() - 1);
-        self.counts.len() - 1
+        self.counts.resize((number + 1) * self.axis.buckets, 0);
+        self.numbers.insert(value.to_owned(), number);
+        number
     }
 
     /// The number of a keyword of the segment, or of none, that a record has.
@@ -116,17 +118,19 @@ impl Steps<'_> {
             }
         };
         self.total += 1;
-        self.counts.get_mut(number).unwrap_or(&mut self.others)[step] += 1;
+        if number == OTHER {
+            self.others[step] += 1;
+        } else {
+            self.counts[number * self.axis.buckets + step] += 1;
+        }
     }
 
     fn finish(self, is_partial: bool) -> Histogram {
         let mut others = self.others;
-        let mut counts = self.counts;
-        let mut series: Vec<Series> = self
-            .numbers
-            .into_iter()
-            .map(|(value, number)| Series { value, counts: std::mem::take(&mut counts[number]) })
-            .collect();
+        let buckets = self.axis.buckets;
+        let counts = |number: usize| self.counts[number * buckets..(number + 1) * buckets].to_vec();
+        let series = self.numbers.into_iter().map(|(value, number)| Series { value, counts: counts(number) });
+        let mut series: Vec<Series> = series.collect();
         let size = |series: &Series| series.counts.iter().sum::<u64>();
         series.retain(|one| size(one) > 0 || self.axis.by.is_none());
         series.sort_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.value.cmp(&b.value)));

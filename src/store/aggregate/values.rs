@@ -53,7 +53,8 @@ impl Values {
     pub(super) fn finish(mut self, facet: &Facet, top: usize, counted: &[Counted]) -> Result<FacetCounts, StoreError> {
         let mut best = Best { top, heap: BinaryHeap::new(), distinct: 0, others: self.let_go };
         merge(counted, facet, |value, count| {
-            let count = count + self.counts.remove(value).unwrap_or_default();
+            let counted = if self.counts.is_empty() { None } else { self.counts.remove(value) };
+            let count = count + counted.unwrap_or_default();
             if value.is_empty() {
                 self.missing += count;
             } else {

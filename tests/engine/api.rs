@@ -90,12 +90,13 @@ impl Engine {
     }
 
     /// The container's log as the engine has it now: time and line of each stream, decoded here
-    /// and not by what is tested. None where the container is gone.
-    pub fn log(&self, id: &str) -> Option<[Vec<(i64, Vec<u8>)>; 2]> {
+    /// and not by what is tested. None where the container is gone; an error where the engine cannot read
+    /// what it wrote, as of a file that it was killed while packing.
+    pub fn log(&self, id: &str) -> Result<Option<[Vec<(i64, Vec<u8>)>; 2]>, String> {
         let (status, body) =
             self.ask("GET", &format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&tail=all"), None);
         if status == 404 {
-            return None;
+            return Ok(None);
         }
         assert_eq!(status, 200);
         let mut lines: [Vec<(i64, Vec<u8>)>; 2] = [Vec::new(), Vec::new()];
@@ -105,7 +106,9 @@ impl Engine {
             let length = u32::from_be_bytes([header[4], header[5], header[6], header[7]]) as usize;
             let (payload, tail) = tail.split_at(length);
             rest = tail;
-            assert_ne!(header[0], 3, "{}", String::from_utf8_lossy(payload));
+            if header[0] == 3 {
+                return Err(String::from_utf8_lossy(payload).into_owned());
+            }
             let stream = usize::from(header[0] == 2);
             let space = payload.iter().position(|&b| b == b' ').expect("a time");
             let time = std::str::from_utf8(&payload[..space]).expect("text");
@@ -125,7 +128,7 @@ impl Engine {
         for stream in 0..2 {
             lines[stream].extend(open[stream].take());
         }
-        Some(lines)
+        Ok(Some(lines))
     }
 }
 

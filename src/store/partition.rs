@@ -192,24 +192,27 @@ impl Partition {
 
     /// Reads every file and compares its checksum; answers the damaged ones.
     pub(super) fn damaged_files(&self) -> Vec<PathBuf> {
-        // What a merge takes away meanwhile is no damage.
+        // Where the list of segments itself cannot be read, each file is one of theirs.
         let is_listed = |path: &PathBuf| {
-            let segments = self.index.searchable_segment_metas().unwrap_or_default();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            segments.iter().any(|segment| name.starts_with(&segment.id().uuid_string()))
+            let segments = self.index.searchable_segment_metas();
+            segments.map_or(true, |all| all.iter().any(|segment| name.starts_with(&segment.id().uuid_string())))
         };
-        let mut checked = catch_unwind(AssertUnwindSafe(|| self.index.validate_checksum()));
+        let check = || catch_unwind(AssertUnwindSafe(|| self.index.validate_checksum()));
+        // What a merge takes away meanwhile is no damage.
+        let is_merged_away = |checked: &std::thread::Result<tantivy::Result<_>>| match checked {
+            Ok(Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(path)))) => !is_listed(path),
+            _ => false,
+        };
+        let mut checked = check();
         for _ in 0..CHECKS {
-            match &checked {
-                Ok(Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(path)))) if !is_listed(path) => {
-                    checked = catch_unwind(AssertUnwindSafe(|| self.index.validate_checksum()));
-                }
-                _ => break,
+            if is_merged_away(&checked) {
+                checked = check();
             }
         }
         match checked {
             Ok(Ok(files)) => files.into_iter().filter(is_listed).collect(),
-            Ok(Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(path)))) if !is_listed(&path) => {
+            _ if is_merged_away(&checked) => {
                 warn!(path = %self.path.display(), "checksums are not compared: it is being merged again and again");
                 Vec::new()
             }

@@ -7,6 +7,7 @@ mod fields;
 mod import;
 mod names;
 mod shown;
+mod time;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +20,7 @@ pub use fields::{FieldValue, Fields, FieldsBuilder, FieldsOf, MAX_FIELDS, MAX_NA
 pub use import::Import;
 pub use names::{COMPUTED_NAMES, KNOWN_NAMES};
 pub use shown::Shown;
+pub use time::{read_time, time_text};
 
 /// A container's full id, 64 hexadecimal digits as the engine prints it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -448,15 +450,6 @@ impl Gap {
             truncated: false,
         }
     }
-}
-
-/// A time as RFC 3339 in UTC with nanoseconds, as Docker prints it.
-///
-/// ```
-/// assert_eq!(foghorn::record::time_text(1_500_000_000), "1970-01-01T00:00:01.500000000Z");
-/// ```
-pub fn time_text(time_ns: i64) -> String {
-    chrono::DateTime::from_timestamp_nanos(time_ns).to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
 }
 
 /// Nanoseconds in a day, the width of a partition.

@@ -59,7 +59,7 @@ pub fn try_tokens<B>(text: &str, mut f: impl FnMut(&str, Range<usize>) -> Contro
             at = escape_end(bytes, at);
             continue;
         }
-        if class & HEX != 0 && is_uuid(&text[at..]) {
+        if class & HEX != 0 && bytes.get(at + 8) == Some(&b'-') && is_uuid(&text[at..]) {
             let end = at + UUID_BYTES;
             f(lower(&text[at..end], &mut buffer), at..end)?;
             at = end;

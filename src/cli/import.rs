@@ -172,8 +172,9 @@ struct Job<'a> {
     importer: &'a mut Importer,
     reader: Reader,
     place: Place,
-    /// Its first 4 KiB.
+    /// Its first 4 KiB, and their hash.
     head: Vec<u8>,
+    head_hash: u64,
     /// What concerns the whole file, as the last batch of the round before said it.
     file: Import,
     /// Where this content has to be the one that was imported before.
@@ -234,6 +235,7 @@ impl Importer {
             importer: self,
             reader,
             place: place.clone(),
+            head_hash: hash(&[&head]),
             head,
             file,
             expected,
@@ -333,7 +335,11 @@ impl Job<'_> {
             offset_bytes,
             lines,
             seen_bytes,
-            head: hash_of_head(&self.head, seen_bytes).unwrap_or_default(),
+            head: if seen_bytes >= self.head.len() as u64 {
+                self.head_hash
+            } else {
+                hash_of_head(&self.head, seen_bytes).unwrap_or_default()
+            },
             tail: self.reader.source.tail_hash(),
             ..self.file
         };
@@ -357,10 +363,14 @@ impl Job<'_> {
     /// What is pending as batches, each with how far its container is done then.
     fn batches(&mut self) -> Vec<(Batch, [u64; 2])> {
         let mut by_voice: Vec<(usize, Vec<Found>)> = Vec::new();
-        let mut places: HashMap<usize, usize> = HashMap::new();
+        // Of each container that spoke: there are few.
+        let mut places: Vec<Option<usize>> = Vec::new();
         for mut found in std::mem::take(&mut self.pending) {
             found.record.position = self.position(&found);
-            let place = *places.entry(found.voice).or_insert_with(|| {
+            if places.len() <= found.voice {
+                places.resize(found.voice + 1, None);
+            }
+            let place = *places[found.voice].get_or_insert_with(|| {
                 by_voice.push((found.voice, Vec::new()));
                 by_voice.len() - 1
             });

@@ -7,7 +7,7 @@
 
 use memchr::memchr;
 
-use crate::record::Stream;
+use crate::record::{Stream, read_time};
 
 /// The engine splits lines into messages of this many bytes (moby's `copier.go`).
 pub const MESSAGE_BYTES: usize = 16 * 1024;
@@ -177,7 +177,7 @@ fn decode_frames(bytes: &[u8], sink: &mut impl FnMut(Message<'_>)) -> Result<usi
 fn embedded_time(text: &[u8], time_ns: i64) -> Option<usize> {
     memchr::memchr_iter(b'T', text).filter(|&at| at >= 10).map(|at| at - 10).find(|&at| {
         text.get(at..at + TIME_BYTES).is_some_and(|time| {
-            time[TIME_BYTES - 2..] == *b"Z " && time[19] == b'.' && fixed_time(time).is_some_and(|t| t > time_ns)
+            time[TIME_BYTES - 2..] == *b"Z " && time[19] == b'.' && read_time(time).is_some_and(|t| t > time_ns)
         })
     })
 }
@@ -187,7 +187,7 @@ fn split_time(message: &[u8]) -> Result<(i64, &[u8]), FrameError> {
     if message.len() >= TIME_BYTES
         && message[TIME_BYTES - 2] == b'Z'
         && message[TIME_BYTES - 1] == b' '
-        && let Some(time_ns) = fixed_time(message)
+        && let Some(time_ns) = read_time(message)
     {
         return Ok((time_ns, &message[TIME_BYTES..]));
     }
@@ -200,27 +200,6 @@ fn split_time(message: &[u8]) -> Result<(i64, &[u8]), FrameError> {
         .and_then(|time| time.timestamp_nanos_opt())
         .map(|time_ns| (time_ns, message.get(end + 1..).unwrap_or_default()))
         .ok_or_else(|| FrameError::Damaged(format!("{:?} is not a timestamp", String::from_utf8_lossy(&head[..end]))))
-}
-
-/// Reads `2026-11-21T03:59:26.123456789Z` without going through text: one such time stands before
-/// every message.
-fn fixed_time(b: &[u8]) -> Option<i64> {
-    let digits = |range: std::ops::Range<usize>| {
-        b[range].iter().try_fold(0_i64, |n, &c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')))
-    };
-    if b.len() < 30 || b[4] != b'-' || b[7] != b'-' || b[10] != b'T' || b[13] != b':' || b[16] != b':' || b[19] != b'.'
-    {
-        return None;
-    }
-    let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
-    let seconds = digits(11..13)? * 3600 + digits(14..16)? * 60 + digits(17..19)?;
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || !(1678..=2261).contains(&year) {
-        return None;
-    }
-    // Days since the epoch of a proleptic Gregorian date, counting years from March.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
-    Some((days * 86_400 + seconds) * 1_000_000_000 + digits(20..29)?)
 }
 
 #[cfg(test)]
@@ -328,7 +307,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_fast_time_equals_chronos(time_ns in 0_i64..4_102_444_800_000_000_000) {
-            prop_assert_eq!(fixed_time(crate::record::time_text(time_ns).as_bytes()), Some(time_ns));
+            prop_assert_eq!(read_time(crate::record::time_text(time_ns).as_bytes()), Some(time_ns));
         }
 
         #[test]

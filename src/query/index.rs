@@ -29,27 +29,24 @@ pub fn index_text(record: &Record, mut f: impl FnMut(&str)) {
     index_fields(record, f);
 }
 
-/// The part of [`index_text`] that the fields add to the line's own tokens.
+/// The part of [`index_text`] that the fields add to the line's own tokens. Some may be the line's, too: to
+/// look for them there costs more than to hear them twice.
 pub fn index_fields(record: &Record, mut f: impl FnMut(&str)) {
-    let raw = &*record.raw;
-    let has_escapes = raw.contains('\u{1b}');
-    let mut add = |text: &str| {
-        if !text::stands_in(text, raw) {
-            text::tokens(text, |token, _| f(token));
-        }
-    };
+    let raw = record.raw.as_bytes();
+    let has_escapes = memchr::memchr(0x1b, raw).is_some();
+    let is_told = |place: Option<usize>, len| !has_escapes && place.is_some_and(|at| text::stands_apart(raw, at, len));
+    let mut add = |text: &str| text::tokens(text, |token, _| f(token));
     for (name, value, origin) in record.fields().iter_origins() {
         if origin.is_own {
-            name.split('.').for_each(&mut add);
+            if !is_told(origin.name_place, name.len()) {
+                name.split('.').for_each(&mut add);
+            }
         } else if COMPUTED_NAMES.contains(&name) {
             continue;
         }
-        match (value, origin.place) {
-            (FieldValue::Text(text), Some(at))
-                if !has_escapes && text::stands_apart(raw.as_bytes(), at, text.len()) => {}
-            _ => {
-                with_text(value, &mut add);
-            }
+        match value {
+            FieldValue::Text(text) if is_told(origin.place, text.len()) => {}
+            _ => with_text(value, &mut add),
         }
         if let Some(number) = number_of(value) {
             add(&number.canonical());
@@ -143,7 +140,8 @@ pub(super) fn decision(expr: &Expr) -> Option<Decision> {
         Expr::Not(part) => decision(part).map(|part| Decision::Not(Box::new(part))),
         Expr::Builtin(field, test) => Some(Decision::Builtin(*field, test.clone())),
         Expr::Text(text) => match (text.run().tokens(), text.uuid()) {
-            ([token], None) if is_indexed(token) => Some(match text.run().end() {
+            // Of a UUID, an index may hold the beginning alone.
+            ([token], None) if is_indexed(token) && !token.contains('-') => Some(match text.run().end() {
                 End::Whole => Decision::Token(token.clone()),
                 End::Prefix => Decision::TokenPrefix(token.clone()),
             }),

@@ -236,7 +236,7 @@ pub(super) fn with_text<R>(value: FieldValue<'_>, f: impl FnOnce(&str) -> R) -> 
         FieldValue::Text(text) => f(text),
         FieldValue::Bool(true) => f("true"),
         FieldValue::Bool(false) => f("false"),
-        FieldValue::Integer(value) => with_display::<20, R>(&value, f),
+        FieldValue::Integer(value) => f(itoa::Buffer::new().format(value)),
         // The longest is the smallest normal number, at about 330 digits.
         FieldValue::Float(value) => with_display::<400, R>(&value, f),
     }

@@ -28,7 +28,7 @@ impl<'a> FieldValue<'a> {
     pub fn text(self) -> Cow<'a, str> {
         match self {
             Self::Bool(value) => if value { "true" } else { "false" }.into(),
-            Self::Integer(value) => value.to_string().into(),
+            Self::Integer(value) => itoa::Buffer::new().format(value).to_owned().into(),
             Self::Float(value) => value.to_string().into(),
             Self::Text(value) => value.into(),
         }
@@ -191,12 +191,10 @@ impl<'a> FieldsOf<'a> {
     /// The same with how each came to be.
     pub fn iter_origins(self) -> impl Iterator<Item = (&'a str, FieldValue<'a>, Origin)> {
         self.fields.entries.iter().map(move |(name, kept)| {
-            let is_own = matches!(name, Name::Own(_));
-            let place = match kept {
-                Kept::Text(span) if span.start & BESIDE == 0 => Some(span.start as usize),
-                _ => None,
-            };
-            (self.name(*name), self.value(*kept), Origin { is_own, place })
+            let place = |span: &Span| (span.start & BESIDE == 0).then_some(span.start as usize);
+            let (is_own, name_place) = if let Name::Own(span) = name { (true, place(span)) } else { (false, None) };
+            let place = if let Kept::Text(span) = kept { place(span) } else { None };
+            (self.name(*name), self.value(*kept), Origin { is_own, name_place, place })
         })
     }
 
@@ -240,6 +238,8 @@ pub struct Origin {
     /// Its name is the line's own, and stands in it; else a parser gave it, and it is one of
     /// [`KNOWN_NAMES`].
     pub is_own: bool,
+    /// At which byte of the line its own name stands, where it stands there as it is.
+    pub name_place: Option<usize>,
     /// At which byte of the line its text stands, where it stands there.
     pub place: Option<usize>,
 }
@@ -451,7 +451,7 @@ mod tests {
         assert_eq!(of.get("message"), Some(FieldValue::Text("hello")));
         assert_eq!(of.get("none"), None);
         let origins: Vec<_> =
-            of.iter_origins().map(|(name, _, Origin { is_own, place })| (name, is_own, place)).collect();
+            of.iter_origins().map(|(name, _, Origin { is_own, place, .. })| (name, is_own, place)).collect();
         assert_eq!(origins, [("user", true, Some(9)), ("n", true, None), ("message", false, None)]);
         assert_eq!(serde_json::to_string(&of).unwrap(), r#"{"user":"bob","n":7,"message":"hello"}"#);
     }

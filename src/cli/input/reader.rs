@@ -4,8 +4,11 @@
 //! The pipelines see times that rise with the offset, a nanosecond a byte, so that no pause ends a
 //! record; the time that the input knows of a line goes beside it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+
+use foldhash::fast::RandomState;
 
 use super::kind::{Kind, Said, Who};
 use super::source::{Source, canonical, hex};
@@ -61,7 +64,7 @@ pub struct Reader {
     bytes: Vec<u8>,
     done: HashMap<ContainerId, [u64; 2]>,
     voices: Vec<Voice>,
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<String, usize, RandomState>,
     signatures: HashMap<String, Arc<Mutex<Signatures>>>,
 }
 
@@ -116,7 +119,7 @@ impl Reader {
             bytes: Vec::new(),
             done: HashMap::new(),
             voices: Vec::new(),
-            by_name: HashMap::new(),
+            by_name: HashMap::default(),
             signatures: HashMap::new(),
         }
     }
@@ -189,17 +192,23 @@ impl Reader {
         if start_bytes < speaking.done[slot] {
             return;
         }
-        let piece = match speaking.open[slot].take() {
-            Some(mut open) => {
-                open.last_bytes = start_bytes;
-                // One more than is kept, so that the line is seen to be cut.
-                let room = (max_line_bytes + 1).saturating_sub(open.text.len());
-                open.text.extend_from_slice(&text[..text.len().min(room)]);
-                open
-            }
-            None => {
-                Piece { start_bytes, last_bytes: start_bytes, number, time_ns, has_stream, text: text.into_owned() }
-            }
+        let piece = if let Some(mut open) = speaking.open[slot].take() {
+            open.last_bytes = start_bytes;
+            // One more than is kept, so that the line is seen to be cut.
+            let room = (max_line_bytes + 1).saturating_sub(open.text.len());
+            open.text.extend_from_slice(&text[..text.len().min(room)]);
+            open
+        } else {
+            let text = match text {
+                Cow::Owned(text) => text,
+                Cow::Borrowed(text) => {
+                    // A newline follows.
+                    let mut owned = Vec::with_capacity(text.len() + 1);
+                    owned.extend_from_slice(text);
+                    owned
+                }
+            };
+            Piece { start_bytes, last_bytes: start_bytes, number, time_ns, has_stream, text }
         };
         if is_partial {
             speaking.open[slot] = Some(piece);

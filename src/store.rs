@@ -10,13 +10,21 @@ mod columns;
 mod commit;
 mod deadline;
 mod delete;
+mod interner;
+mod keyword;
 mod ledger;
+mod lines;
+mod packed;
 mod partition;
 mod plan;
+mod postings;
+mod request;
 mod retention;
 mod schema;
 mod search;
 mod segment;
+mod view;
+mod words;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};
@@ -43,6 +51,7 @@ use crate::config::{RetentionConfig, StoreConfig};
 use crate::record::{Batch, Checkpoint, Container, ContainerId, Fields, Record};
 use ledger::Ledger;
 use partition::{Key, OpenError, Partition};
+use view::View;
 
 /// Batches on their way to the writer, of at most about 128 KiB each; a full queue makes the
 /// source wait.
@@ -177,10 +186,9 @@ impl Shared {
     }
 
     /// One look at memory and index together: a record is in exactly one of them.
-    fn snapshot(&self) -> (Vec<Arc<[Record]>>, Vec<(Arc<Partition>, tantivy::Searcher)>) {
+    fn snapshot(&self) -> (Vec<Arc<[Record]>>, Vec<Arc<View>>) {
         let visible = self.visible();
-        let searchers = visible.partitions.values().map(|p| (Arc::clone(p), p.searcher())).collect();
-        (visible.memory.clone(), searchers)
+        (visible.memory.clone(), visible.partitions.values().map(|partition| partition.view()).collect())
     }
 
     /// Moves a partition out of the way, where a person can look at it.

@@ -9,16 +9,18 @@ mod values;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::Serialize;
-use tantivy::columnar::{Cardinality, StrColumn};
 use tantivy::query::{EnableScoring, Query as TantivyQuery};
-use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocId, DocSet, SegmentOrdinal, TERMINATED};
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocId, DocSet, SegmentOrdinal, TERMINATED};
 
-use super::columns::{ColumnOf, Known};
+use super::columns::{BLOCK, Column, Cursor};
+use super::keyword::{ColumnOf, Known};
 use super::plan::{self, Decided};
 use super::segment::Segment;
-use super::{Deadline, Shared, StoreError, partition};
+use super::view::Part;
+use super::{Deadline, Shared, StoreError};
 use crate::query::{self, BuiltinField, Query, RequestField};
 use crate::record::{FieldValue, Record};
 
@@ -175,7 +177,7 @@ trait Tally {
         false
     }
     /// Documents of it that match, and their times.
-    fn documents(&mut self, documents: &[DocId], times: &[DateTime]);
+    fn documents(&mut self, documents: &[DocId], times_ns: &[i64]);
     /// No more of the segment follow.
     fn end(&mut self) -> Result<(), StoreError>;
     /// A record that matches; a break ends the walk.
@@ -198,7 +200,7 @@ impl Tally for Visitor<'_> {
         Ok(())
     }
 
-    fn documents(&mut self, _: &[DocId], _: &[DateTime]) {}
+    fn documents(&mut self, _: &[DocId], _: &[i64]) {}
 
     fn end(&mut self) -> Result<(), StoreError> {
         Ok(())
@@ -231,10 +233,9 @@ enum Walked {
 
 /// The earliest and the latest time of all records.
 pub(super) fn time_range(shared: &Shared) -> Option<(i64, i64)> {
-    let (memory, searchers) = shared.snapshot();
+    let (memory, views) = shared.snapshot();
     let in_memory = memory.iter().flat_map(|records| records.iter().map(|record| (record.time_ns(), record.time_ns())));
-    let on_disk =
-        searchers.iter().flat_map(|(_, searcher)| searcher.segment_readers()).filter_map(partition::time_range);
+    let on_disk = views.iter().flat_map(|view| view.segments().map(|(range, ..)| range));
     in_memory.chain(on_disk).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
@@ -242,7 +243,7 @@ pub(super) fn time_range(shared: &Shared) -> Option<(i64, i64)> {
 fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Result<Walked, StoreError> {
     let (from_ns, to_ns) = (request.from_ns.unwrap_or(i64::MIN), request.to_ns.unwrap_or(i64::MAX));
     let is_wanted = |time_ns: i64| time_ns >= from_ns && (time_ns < to_ns || request.to_ns.is_none());
-    let (memory, searchers) = shared.snapshot();
+    let (memory, views) = shared.snapshot();
     for records in memory.iter().rev() {
         if request.deadline.is_over() {
             return Ok(Walked::Late);
@@ -254,27 +255,25 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
         }
     }
     // The newest first: where the deadline comes, they are what is counted.
-    for (partition, searcher) in searchers.iter().rev() {
-        let mut segments: Vec<(i64, i64, usize)> = searcher
-            .segment_readers()
-            .iter()
-            .enumerate()
-            .filter_map(|(at, reader)| partition::time_range(reader).map(|(first, last)| (first, last, at)))
+    for view in views.iter().rev() {
+        let searcher = &view.searcher;
+        let mut segments: Vec<(i64, i64, usize)> = view
+            .segments()
+            .map(|((first, last), at, _)| (first, last, at))
             .filter(|(first, last, _)| *last >= from_ns && (is_wanted(*first) || *first < from_ns))
             .collect();
         if segments.is_empty() {
             continue;
         }
         segments.sort_unstable_by_key(|(_, last, _)| std::cmp::Reverse(*last));
-        let fields = partition.fields();
         let decided = match tally.columns() {
-            Some(columns) => plan::decide(&request.query, &columns, fields, searcher)?,
+            Some(columns) => plan::decide(&request.query, &columns, view)?,
             None => None,
         };
         let is_everything = request.query.is_everything() && decided.as_ref().is_some_and(|d| d.unsure.is_none());
         let (decided, unsure) = match decided {
             Some(Decided { query, unsure }) => (Some(query), unsure),
-            None => (None, Some(plan::narrow(&request.query, fields, searcher)?)),
+            None => (None, Some(plan::narrow(&request.query, view)?)),
         };
         let weigh = |query: Option<Box<dyn TantivyQuery>>| {
             query.map(|query| query.weight(EnableScoring::disabled_from_searcher(searcher))).transpose()
@@ -284,7 +283,7 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
             if request.deadline.is_over() {
                 return Ok(Walked::Late);
             }
-            let segment = Segment::open(shared, partition, searcher, at as SegmentOrdinal)?;
+            let segment = Segment::open(shared, view, at as SegmentOrdinal)?;
             let is_whole = is_wanted(first) && is_wanted(last);
             if is_everything && is_whole && segment.reader.alive_bitset().is_none() {
                 tally.begin(&segment)?;
@@ -322,7 +321,8 @@ fn count(
 ) -> Result<Walked, StoreError> {
     tally.begin(segment)?;
     let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
-    let mut times = [DateTime::default(); COLLECT_BLOCK_BUFFER_LEN];
+    let mut times_ns = [0; COLLECT_BLOCK_BUFFER_LEN];
+    let mut times = segment.times();
     let mut since_look = 0;
     loop {
         let mut len = documents.fill_buffer(&mut block);
@@ -347,17 +347,17 @@ fn count(
             len = kept;
         }
         if is_wanted.is_some() || tally.needs_times() {
-            segment.times.values.get_vals(&block[..len], &mut times[..len]);
+            block[..len].iter().zip(&mut times_ns).for_each(|(document, time_ns)| *time_ns = times.get(*document));
         }
         if let Some(is_wanted) = is_wanted {
             let mut kept = 0;
             for at in 0..len {
-                (block[kept], times[kept]) = (block[at], times[at]);
-                kept += usize::from(is_wanted(times[at].into_timestamp_nanos()));
+                (block[kept], times_ns[kept]) = (block[at], times_ns[at]);
+                kept += usize::from(is_wanted(times_ns[at]));
             }
             len = kept;
         }
-        tally.documents(&block[..len], &times[..len]);
+        tally.documents(&block[..len], &times_ns[..len]);
     }
 }
 
@@ -370,6 +370,7 @@ fn read(
     tally: &mut impl Tally,
 ) -> Result<Walked, StoreError> {
     let mut containers = HashMap::new();
+    let mut times = segment.times();
     let mut since_look = 0;
     let mut candidates = Vec::new();
     let mut document = documents.doc();
@@ -381,7 +382,7 @@ fn read(
     }
     // Later documents are mostly the newer ones, and those are counted first.
     for document in candidates.into_iter().rev() {
-        if segment.times.first(document).is_some_and(|time| is_wanted(time.into_timestamp_nanos())) {
+        if is_wanted(times.get(document)) {
             since_look += 1;
             if since_look > READ_BETWEEN_LOOKS {
                 since_look = 0;
@@ -401,20 +402,23 @@ fn read(
 /// A segment's column of keywords, while its documents are counted.
 struct Keywords {
     of: ColumnOf,
-    column: StrColumn,
+    part: Arc<Part>,
+    numbers: Cursor,
 }
 
-/// In place of the number of a keyword: the document has none.
-const NO_KEYWORD: u64 = u64::MAX;
-
 impl Keywords {
-    /// None where no document has a keyword.
-    fn open(segment: &Segment<'_>, of: ColumnOf) -> Result<Option<Self>, StoreError> {
-        Ok(segment.column(of)?.map(|column| Self { of, column }))
+    fn open(segment: &Segment<'_>, of: ColumnOf) -> Self {
+        let numbers = Cursor::new(&segment.part.columns.column(of).numbers);
+        Self { of, part: Arc::clone(segment.part), numbers }
     }
 
+    fn column(&self) -> &Column {
+        self.part.columns.column(self.of)
+    }
+
+    /// How many keywords there are.
     fn len(&self) -> usize {
-        self.column.num_terms()
+        self.column().keywords.len()
     }
 
     /// What a keyword tells.
@@ -422,42 +426,35 @@ impl Keywords {
         Known::of(self.of, std::str::from_utf8(keyword).unwrap_or_default())
     }
 
-    /// Calls `f` with the number of each keyword and what it tells.
+    /// What the keyword of a number tells, where the column can say it without reading all.
+    fn known_of(&self, number: i64) -> Result<Option<Known<'_>>, StoreError> {
+        let known = self.column().known()?;
+        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        Ok(place.and_then(|place| known.get(place)).map(|keyword| Known::of(self.of, &keyword.text)))
+    }
+
+    /// Calls `f` with the number of each keyword, from 1, and what it tells.
     fn for_each(&self, mut f: impl FnMut(usize, &Known<'_>)) -> Result<(), StoreError> {
-        let mut keywords = self.column.dictionary().stream()?;
-        while keywords.advance() {
-            f(keywords.term_ord() as usize, &self.known(keywords.key()));
+        let mut keywords = self.column().keywords.stream();
+        while keywords.advance()? {
+            f(keywords.number() + 1, &self.known(keywords.text()));
         }
         Ok(())
     }
 
-    /// Calls `f` with the number of each document that has a keyword.
-    fn for_all(&self, mut f: impl FnMut(u64)) {
-        let values = &self.column.ords().values;
-        let mut numbers = [0; COLLECT_BLOCK_BUFFER_LEN];
-        let mut start = 0;
-        while start < values.num_vals() {
-            let len = numbers.len().min((values.num_vals() - start) as usize);
-            values.get_range(start.into(), &mut numbers[..len]);
-            numbers[..len].iter().for_each(|number| f(*number));
-            start += len as u32;
+    /// Calls `f` with the numbers of the keywords of all documents, some at a time: 0 for none.
+    fn for_all(&self, mut f: impl FnMut(&[i64])) {
+        let numbers = &self.column().numbers;
+        let mut block = [0; BLOCK];
+        for at in 0..numbers.block_count() {
+            let len = numbers.read(at, &mut block);
+            f(&block[..len]);
         }
     }
 
-    /// Calls `f` with the place of each document and the number of its keyword, or [`NO_KEYWORD`].
-    fn for_documents(&self, documents: &[DocId], mut f: impl FnMut(usize, u64)) {
-        let ords = self.column.ords();
-        if ords.get_cardinality() == Cardinality::Full {
-            let mut numbers = [0; COLLECT_BLOCK_BUFFER_LEN];
-            let numbers = &mut numbers[..documents.len()];
-            ords.values.get_vals(documents, numbers);
-            numbers.iter().enumerate().for_each(|(at, number)| f(at, *number));
-        } else {
-            let mut numbers = [None; COLLECT_BLOCK_BUFFER_LEN];
-            let numbers = &mut numbers[..documents.len()];
-            ords.first_vals(documents, numbers);
-            numbers.iter().enumerate().for_each(|(at, number)| f(at, number.unwrap_or(NO_KEYWORD)));
-        }
+    /// Calls `f` with the place of each document and the number of its keyword: 0 for none.
+    fn for_documents(&mut self, documents: &[DocId], mut f: impl FnMut(usize, i64)) {
+        documents.iter().enumerate().for_each(|(at, document)| f(at, self.numbers.get(*document)));
     }
 }
 

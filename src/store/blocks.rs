@@ -3,7 +3,9 @@
 //! Documents lie in the order of commits, and within a commit in that of services. So a block of
 //! neighbours covers a short time, and a search for the newest records looks at few of them.
 
-use tantivy::{DateTime, DocId, SegmentReader};
+use tantivy::DocId;
+
+use super::packed;
 
 /// Documents of a block. Fewer make more blocks to choose from, and more to keep.
 const BLOCK_DOCUMENTS: u32 = 2_048;
@@ -13,20 +15,32 @@ const BLOCK_DOCUMENTS: u32 = 2_048;
 pub(super) struct Blocks(Vec<(i64, i64)>);
 
 impl Blocks {
-    /// Reads the times of all documents once.
-    pub(super) fn of(reader: &SegmentReader) -> tantivy::Result<Self> {
-        let times = reader.fast_fields().date("time")?;
-        let mut blocks = Vec::new();
-        let mut block = vec![DateTime::default(); BLOCK_DOCUMENTS as usize];
-        let mut start = 0;
-        while start < reader.max_doc() {
-            let len = BLOCK_DOCUMENTS.min(reader.max_doc() - start) as usize;
-            times.values.get_range(u64::from(start), &mut block[..len]);
-            let ns = block[..len].iter().map(|time| time.into_timestamp_nanos());
-            blocks.push(ns.fold((i64::MAX, i64::MIN), |(first, last), ns| (first.min(ns), last.max(ns))));
-            start += BLOCK_DOCUMENTS;
+    /// The blocks of documents with these times.
+    pub(super) fn of(times: &[i64]) -> Self {
+        let bounds = |block: &[i64]| {
+            block.iter().fold((i64::MAX, i64::MIN), |(first, last), ns| (first.min(*ns), last.max(*ns)))
+        };
+        Self(times.chunks(BLOCK_DOCUMENTS as usize).map(bounds).collect())
+    }
+
+    /// Appends them as they are kept.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+        for time in self.iter().flat_map(|(first, last)| [first, last]) {
+            bytes.extend_from_slice(&time.to_le_bytes());
         }
-        Ok(Self(blocks))
+    }
+
+    /// What was written for so many documents; none where it is something else.
+    pub(super) fn open(bytes: &[u8], documents: DocId) -> Option<Self> {
+        let count = documents.div_ceil(BLOCK_DOCUMENTS) as usize;
+        let time = |at: usize| packed::u64_at(bytes, at).map(|time| time as i64);
+        let blocks = (0..count).map(|block| Some((time(block * 16)?, time(block * 16 + 8)?)));
+        if bytes.len() == count * 16 { blocks.collect::<Option<_>>().map(Self) } else { None }
+    }
+
+    /// The earliest and the latest time of all; none where there are no documents.
+    pub(super) fn bounds(&self) -> Option<(i64, i64)> {
+        self.iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
     /// The earliest and the latest times, block by block.

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use tantivy::Term;
-
-use super::columns::ColumnOf;
+use super::keyword::ColumnOf;
 use super::partition::Partition;
 use super::{Shared, StoreError, retention, schema};
 use crate::record::Container;
@@ -30,13 +28,12 @@ pub(super) fn containers(shared: &Shared) -> Result<Vec<(Container, u64)>, Store
 /// Deletes every record of the containers that are wanted.
 pub(super) fn delete(shared: &Shared, is_wanted: &dyn Fn(&Container) -> bool) -> Result<(), StoreError> {
     for partition in partitions(shared) {
-        let field = ColumnOf::Container.field(partition.fields());
         let origins = origins(&partition)?.into_iter().map(|(origin, _)| origin);
         let wanted = origins.filter(|origin| is_wanted(&schema::container(origin)));
-        let terms: Vec<Term> = wanted.map(|origin| Term::from_field_text(field, &origin)).collect();
-        if !terms.is_empty() {
+        let wanted: Vec<String> = wanted.collect();
+        if !wanted.is_empty() {
             retention::check_space(&shared.root, partition.size_bytes())?;
-            partition.delete(terms)?;
+            partition.delete(ColumnOf::Container, wanted)?;
         }
     }
     Ok(())
@@ -49,13 +46,10 @@ fn partitions(shared: &Shared) -> Vec<Arc<Partition>> {
 /// The containers of a partition as its index holds them, with how many records each has.
 fn origins(partition: &Partition) -> Result<Vec<(String, u64)>, StoreError> {
     let mut found: Vec<(String, u64)> = Vec::new();
-    let searcher = partition.searcher();
-    for reader in searcher.segment_readers() {
-        let index = reader.inverted_index(ColumnOf::Container.field(partition.fields()))?;
-        let mut origins = index.terms().stream()?;
-        while origins.advance() {
-            let origin = String::from_utf8_lossy(origins.key()).into_owned();
-            let count = u64::from(origins.value().doc_freq);
+    let view = partition.view();
+    for reader in view.searcher.segment_readers() {
+        for keyword in view.part(reader.segment_id())?.columns.column(ColumnOf::Container).known()? {
+            let (origin, count) = (keyword.text.to_string(), u64::from(keyword.count));
             match found.iter_mut().find(|(known, _)| *known == origin) {
                 Some((_, sum)) => *sum += count,
                 None => found.push((origin, count)),

@@ -1,11 +1,10 @@
-//! The columns of which one keyword tells all that the index keeps of a record beside its words.
+//! The columns of keywords, and what one keyword tells of a record.
 
 use std::sync::Arc;
 
-use tantivy::schema::Field;
-
 use super::aggregate::Facet;
-use super::schema::{self, Fields, Marks};
+use super::request;
+use super::schema::{self, Marks};
 use crate::query::{BuiltinField, Decision, RequestField};
 use crate::record::{FieldValue, Position, Record};
 
@@ -16,9 +15,9 @@ pub(super) enum ColumnOf {
     Container,
     /// [`Marks`].
     Marks,
-    /// [`schema::request`]; only of records that have one.
+    /// The method and the status: see [`request`]; only of records that have one.
     Request,
-    /// [`schema::path`]; only of records that have one, and without postings: there are many.
+    /// The path: see [`request`]; only of records that have one, and without postings: there are many.
     Path,
 }
 
@@ -56,26 +55,12 @@ impl ColumnOf {
         }
     }
 
-    /// Its name in the index.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Container => "origin",
-            Self::Marks => "marks",
-            Self::Request => "request",
-            Self::Path => "path",
-        }
+    /// Whether it keeps which documents have a keyword: of paths, there are too many.
+    pub(super) fn has_documents(self) -> bool {
+        self != Self::Path
     }
 
-    pub(super) fn field(self, fields: Fields) -> Field {
-        match self {
-            Self::Container => fields.origin,
-            Self::Marks => fields.marks,
-            Self::Request => fields.request,
-            Self::Path => fields.path,
-        }
-    }
-
-    /// Records may have no keyword, and may have [`schema::UNSURE`] for one.
+    /// Records may have no keyword, and may have [`request::UNSURE`] for one.
     pub(super) fn is_optional(self) -> bool {
         matches!(self, Self::Request | Self::Path)
     }
@@ -97,7 +82,7 @@ impl<'k> Known<'k> {
             ColumnOf::Container => Self { record: Some(skeleton(keyword, "")), ..Self::default() },
             ColumnOf::Marks => Self { record: Some(skeleton("", keyword)), ..Self::default() },
             ColumnOf::Request => {
-                let (method, status) = schema::of_request(keyword);
+                let (method, status) = request::of_keyword(keyword);
                 Self { method, status, ..Self::default() }
             }
             ColumnOf::Path => Self { path: Some(keyword), ..Self::default() },
@@ -126,17 +111,17 @@ impl<'k> Known<'k> {
 
     fn value(&self, field: RequestField) -> Option<&'k str> {
         match field {
-            RequestField::Method => self.method.map(schema::under_short_name),
-            RequestField::Path => self.path.map(schema::under_short_name),
-            RequestField::Status => self.status.map(schema::under_short_name),
-            RequestField::HttpMethod => self.method.and_then(schema::under_long_name),
-            RequestField::HttpPath => self.path.and_then(schema::under_long_name),
-            RequestField::HttpStatus => self.status.and_then(schema::under_long_name),
+            RequestField::Method => self.method.map(request::under_short_name),
+            RequestField::Path => self.path.map(request::under_short_name),
+            RequestField::Status => self.status.map(request::under_short_name),
+            RequestField::HttpMethod => self.method.and_then(request::under_long_name),
+            RequestField::HttpPath => self.path.and_then(request::under_long_name),
+            RequestField::HttpStatus => self.status.and_then(request::under_long_name),
         }
     }
 }
 
-fn skeleton(origin: &str, marks: &str) -> Record {
+pub(super) fn skeleton(origin: &str, marks: &str) -> Record {
     let marks = Marks::from_keyword(marks);
     Record {
         container: Arc::new(schema::container(origin)),

@@ -9,25 +9,29 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError};
 use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, IndexWriterOptions, NoMergePolicy, SegmentWriter};
-use tantivy::{
-    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError, Term,
-};
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, SegmentReader, TantivyDocument, TantivyError};
 
 use tracing::warn;
 
-use super::blocks::Blocks;
-use super::schema::{self, Fields, RecordDocument};
+use super::keyword::ColumnOf;
+use super::plan::KeywordQuery;
+use super::schema::{self, RecordDocument};
+use super::view::View;
 use super::{StoreError, ledger::Ledger, retention};
 use crate::record::{Container, DAY_NS, Record};
 
-/// Memory for the postings of one segment; a commit's records fit by far.
-const SEGMENT_MEMORY_BYTES: usize = 2 << 20;
+/// Memory for tantivy's own postings of one segment, of which there are none.
+const SEGMENT_MEMORY_BYTES: usize = 1 << 20;
+/// A segment is ended where gathering it takes more memory: its records have unusually many words.
+const MAX_SEGMENT_MEMORY_BYTES: usize = 48 << 20;
+/// The memory is measured again after so many bytes of lines.
+const MEASURE_BYTES: usize = 1 << 20;
 /// What tantivy wants for a worker that is never used.
 const WORKER_MEMORY_BYTES: usize = 15_000_000;
 /// So many neighbours of one size class are merged into one.
@@ -107,9 +111,8 @@ pub(super) struct Partition {
     pub path: PathBuf,
     index: Index,
     reader: IndexReader,
-    fields: Fields,
-    /// Of the segments that were searched.
-    blocks: Mutex<HashMap<SegmentId, Arc<Blocks>>>,
+    /// What searches that begin now see.
+    view: RwLock<Arc<View>>,
 }
 
 impl Partition {
@@ -117,11 +120,10 @@ impl Partition {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let open = || {
             let index = schema::open(MmapDirectory::open(path)?)?;
-            let (schema, fields) = schema::schema();
-            if index.schema() != schema {
+            if index.schema() != schema::schema() {
                 return Err(TantivyError::SchemaError("it was written by another version of foghorn".into()));
             }
-            Self::new(index, path, fields)
+            Self::new(index, path)
         };
         // Damaged files can panic instead of failing.
         match catch_unwind(AssertUnwindSafe(open)) {
@@ -139,49 +141,33 @@ impl Partition {
             fs::remove_dir_all(&temporary)?;
         }
         fs::create_dir_all(&temporary)?;
-        let (_, fields) = schema::schema();
         drop(schema::builder().create_in_dir(&temporary)?);
         fs::rename(&temporary, &path)?;
         sync_directory(root)?;
-        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(TantivyError::from)?)?, &path, fields)?)
+        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(TantivyError::from)?)?, &path)?)
     }
 
-    fn new(index: Index, path: &Path, fields: Fields) -> tantivy::Result<Self> {
-        let reader =
-            index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(4).try_into()?;
-        Ok(Self { path: path.to_owned(), index, reader, fields, blocks: Mutex::default() })
+    fn new(index: Index, path: &Path) -> tantivy::Result<Self> {
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let view = View::open(IndexReader::searcher(&reader), None)?;
+        Ok(Self { path: path.to_owned(), index, reader, view: RwLock::new(Arc::new(view)) })
     }
 
-    pub(super) fn fields(&self) -> Fields {
-        self.fields
-    }
-
-    pub(super) fn searcher(&self) -> Searcher {
-        self.reader.searcher()
+    /// What there is to be searched.
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Shows what was committed to searches that begin from now on.
     pub(super) fn reload(&self) -> Result<(), StoreError> {
         self.reader.reload()?;
-        let searcher = self.searcher();
-        let is_there = |id: &SegmentId| searcher.segment_readers().iter().any(|reader| reader.segment_id() == *id);
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| is_there(id));
+        let view = Arc::new(View::open(self.reader.searcher(), Some(&self.view()))?);
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         Ok(())
     }
 
-    /// The times of a segment's blocks, which are read at the first search in it.
-    pub(super) fn blocks(&self, reader: &SegmentReader) -> Result<Arc<Blocks>, StoreError> {
-        let known = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(blocks) = known().get(&reader.segment_id()) {
-            return Ok(Arc::clone(blocks));
-        }
-        let blocks = Arc::new(Blocks::of(reader)?);
-        known().insert(reader.segment_id(), Arc::clone(&blocks));
-        Ok(blocks)
-    }
-
     pub(super) fn record_count(&self) -> u64 {
-        self.searcher().num_docs()
+        self.view().searcher.num_docs()
     }
 
     /// The cursors of the last commit; none before the first.
@@ -236,19 +222,17 @@ impl Partition {
             .build();
         let writer: IndexWriter<TantivyDocument> = self.index.writer_with_options(options)?;
         writer.set_merge_policy(Box::new(NoMergePolicy));
-        Ok(PartitionWriter { writer, fields: self.fields })
+        Ok(PartitionWriter { writer })
     }
 }
 
 impl Partition {
-    /// Deletes the documents with these terms, and writes their segments anew without them.
-    pub(super) fn delete(&self, terms: Vec<Term>) -> Result<(), StoreError> {
+    /// Deletes the documents that have one of these keywords, and writes their segments anew without them.
+    pub(super) fn delete(&self, column: ColumnOf, keywords: Vec<String>) -> Result<(), StoreError> {
         let mut writer = self.writer()?;
         // Files of an attempt before that did not come to its commit stand in the way of this one's.
         writer.collect_garbage();
-        for term in terms {
-            writer.writer.delete_term(term);
-        }
+        writer.writer.delete_query(Box::new(KeywordQuery::of_texts(&self.view(), column, keywords)))?;
         let payload = self.index.load_metas()?.payload;
         let mut commit = writer.writer.prepare_commit()?;
         payload.iter().for_each(|cursors| commit.set_payload(cursors));
@@ -283,9 +267,9 @@ impl Partition {
 
 /// The segments of a partition, earliest first: when each begins, its id and its records.
 fn segments(partition: &Partition) -> Vec<(i64, SegmentId, u32)> {
-    let searcher = partition.searcher();
-    let known = |reader: &SegmentReader| Some((time_range(reader)?.0, reader.segment_id(), reader.num_docs()));
-    let mut segments: Vec<_> = searcher.segment_readers().iter().filter_map(known).collect();
+    let view = partition.view();
+    let known = |((first_ns, _), _, reader): (_, _, &SegmentReader)| (first_ns, reader.segment_id(), reader.num_docs());
+    let mut segments: Vec<(i64, SegmentId, u32)> = view.segments().map(known).collect();
     segments.sort_by_key(|segment| segment.0);
     segments
 }
@@ -325,27 +309,45 @@ impl RecordAt {
 /// missing records.
 pub(super) struct PartitionWriter {
     writer: IndexWriter<TantivyDocument>,
-    fields: Fields,
 }
 
 impl PartitionWriter {
     /// Makes `records` durable together with `ledger`, or neither.
     pub(super) fn commit(&mut self, records: &mut [RecordAt], ledger: &Ledger) -> Result<(), StoreError> {
-        if !records.is_empty() {
-            sort(records);
+        sort(records);
+        let mut origins: HashMap<*const Container, Arc<str>> = HashMap::new();
+        // Neighbours are alike.
+        let mut last: Option<(*const Container, Arc<str>)> = None;
+        let mut rest = &*records;
+        // One segment, unless its words need much memory.
+        while !rest.is_empty() {
             let segment = self.writer.new_segment();
             let mut segment_writer = SegmentWriter::for_segment(SEGMENT_MEMORY_BYTES, segment.clone())?;
-            let mut origins: HashMap<*const Container, Arc<str>> = HashMap::new();
-            for at in records.iter() {
+            let mut unmeasured_bytes = 0;
+            while let Some((at, behind)) = rest.split_first() {
+                rest = behind;
                 let container = &at.record().container;
-                let origin = origins.entry(Arc::as_ptr(container)).or_insert_with(|| schema::origin(container).into());
-                let document = RecordDocument::new(&at.batch, at.index, Arc::clone(origin), self.fields);
+                let origin = match &last {
+                    Some((known, origin)) if *known == Arc::as_ptr(container) => Arc::clone(origin),
+                    _ => {
+                        let origin = origins.entry(Arc::as_ptr(container));
+                        Arc::clone(origin.or_insert_with(|| schema::origin(container).into()))
+                    }
+                };
+                last = Some((Arc::as_ptr(container), Arc::clone(&origin)));
+                let document = RecordDocument::new(&at.batch, at.index, origin);
                 segment_writer.add_document(AddOperation { opstamp: 0, document })?;
+                unmeasured_bytes += at.record().raw.len();
+                if unmeasured_bytes > MEASURE_BYTES {
+                    unmeasured_bytes = 0;
+                    if segment_writer.mem_usage() > MAX_SEGMENT_MEMORY_BYTES {
+                        break;
+                    }
+                }
             }
             let count = segment_writer.max_doc();
             segment_writer.finalize()?;
-            let segment = segment.with_max_doc(count);
-            let meta = segment.meta().clone();
+            let meta = segment.with_max_doc(count).meta().clone();
             meta.untrack_temp_docstore();
             self.writer.add_segment(meta)?;
         }
@@ -377,14 +379,20 @@ impl PartitionWriter {
 fn sort(records: &mut [RecordAt]) {
     let mut services: Vec<String> = Vec::new();
     let mut ranks: HashMap<*const Container, usize> = HashMap::new();
+    // A batch is of one container.
+    let mut last = None;
     records.sort_by_cached_key(|at| {
         let container = &at.record().container;
-        let rank = *ranks.entry(Arc::as_ptr(container)).or_insert_with(|| {
-            services.iter().position(|service| *service == container.service).unwrap_or_else(|| {
-                services.push(container.service.clone());
-                services.len() - 1
-            })
-        });
+        let rank = match last {
+            Some((known, rank)) if known == Arc::as_ptr(container) => rank,
+            _ => *ranks.entry(Arc::as_ptr(container)).or_insert_with(|| {
+                services.iter().position(|service| *service == container.service).unwrap_or_else(|| {
+                    services.push(container.service.clone());
+                    services.len() - 1
+                })
+            }),
+        };
+        last = Some((Arc::as_ptr(container), rank));
         (rank, at.record().time_ns())
     });
 }
@@ -404,13 +412,6 @@ fn merge_candidates(sizes: &[u32]) -> Option<std::ops::Range<usize>> {
             (at + 1 - start >= MERGE_FACTOR).then_some(start..at + 1)
         })
     })
-}
-
-/// The earliest and the latest time in a segment; none in an empty one.
-pub(super) fn time_range(reader: &SegmentReader) -> Option<(i64, i64)> {
-    let times = reader.fast_fields().date("time").ok()?;
-    (reader.num_docs() > 0)
-        .then(|| (times.min_value().into_timestamp_nanos(), times.max_value().into_timestamp_nanos()))
 }
 
 pub(super) fn directory_bytes(path: &Path) -> u64 {

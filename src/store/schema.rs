@@ -1,87 +1,30 @@
-//! Record ↔ tantivy document: the fields of the index and how each is kept.
+//! Record ↔ document: the keywords that tell most of a record, and what tantivy makes of it.
 //!
-//! What is searched as text is indexed without positions, because a phrase is verified on the
-//! line itself; what is filtered, ordered or shown is a fast field; only the line is stored, and
-//! its structured fields are read from it again when it is shown.
+//! Tantivy keeps segments, commits and merges, and combines queries; what a segment holds are components
+//! of our own: [`words`](super::words), [`lines`](super::lines) and [`columns`](super::columns). A line's
+//! structured fields are read from it again when it is shown.
+//!
+//! What has few values together is one keyword: who speaks is [`origin`], all that is small and known is
+//! [`Marks`], and a request's method and status are one, too. A query on a part of one goes through those
+//! that a segment has.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
+use foldhash::fast::RandomState;
 use tantivy::directory::MmapDirectory;
-use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf, Value};
-use tantivy::schema::{
-    DateOptions, DateTimePrecision, Document, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing,
-    TextOptions,
-};
+use tantivy::schema::{Document, Field, OwnedValue, Schema};
 use tantivy::store::{Compressor, ZstdCompressor};
-use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager};
-use tantivy::{DateTime, Index, IndexBuilder, IndexSettings};
+use tantivy::{Index, IndexBuilder, IndexSettings, SegmentPlugin};
 
-use crate::query::{self, RequestField};
+use super::columns::ColumnsPlugin;
+use super::lines::LinesPlugin;
+use super::request;
+use super::words::WordsPlugin;
 use crate::record::{Container, ContainerId, FieldValue, Kind, Level, Record, Stream};
-use crate::text;
-
-const WORDS: &str = "words";
-/// Tantivy's own: a value as it is.
-const RAW: &str = "raw";
-/// Similar lines lie side by side; larger blocks compress better and cost a fetch more.
-const STORE_BLOCK_BYTES: usize = 128 * 1024;
-
-/// The fields of every partition's index.
-///
-/// A column costs each record a look-up while it is written, so what has few values together is
-/// one keyword: who speaks is `origin`, all that is small and known is `marks`, and a request's method
-/// and status are `request`. They have few distinct values in a segment; a query on a part of them
-/// goes through their dictionaries.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fields {
-    pub time: Field,
-    pub ordinal: Field,
-    /// [`origin`] of the container.
-    pub origin: Field,
-    /// [`Marks`] of the record.
-    pub marks: Field,
-    /// [`request`] of the record, where it has one.
-    pub request: Field,
-    /// [`path`] of the record, where it has one.
-    pub path: Field,
-    /// The words of a record, indexed only.
-    pub body: Field,
-    /// The line, stored only.
-    pub raw: Field,
-    /// Structured fields that the line does not hold, as JSON, stored only.
-    pub extra: Field,
-}
-
-pub(super) fn schema() -> (Schema, Fields) {
-    let mut builder = Schema::builder();
-    let indexing = |tokenizer| {
-        TextFieldIndexing::default()
-            .set_tokenizer(tokenizer)
-            .set_index_option(IndexRecordOption::Basic)
-            .set_fieldnorms(false)
-    };
-    let keyword = || TextOptions::default().set_indexing_options(indexing(RAW)).set_fast(RAW);
-    let fields = Fields {
-        time: builder
-            .add_date_field("time", DateOptions::default().set_fast().set_precision(DateTimePrecision::Nanoseconds)),
-        ordinal: builder.add_u64_field("ordinal", NumericOptions::default().set_fast()),
-        origin: builder.add_text_field("origin", keyword()),
-        marks: builder.add_text_field("marks", keyword()),
-        request: builder.add_text_field("request", keyword()),
-        path: builder.add_text_field("path", TextOptions::default().set_fast(RAW)),
-        body: builder.add_text_field("body", TextOptions::default().set_indexing_options(indexing(WORDS))),
-        raw: builder.add_text_field("raw", TextOptions::default().set_stored()),
-        extra: builder.add_text_field("extra", TextOptions::default().set_stored()),
-    };
-    (builder.build(), fields)
-}
 
 /// Between the parts of a keyword; no name of the engine's can hold it.
-const SEPARATOR: char = '\u{1f}';
-/// The same as a text.
-const UNIT: &str = "\u{1f}";
+pub(super) const SEPARATOR: char = '\u{1f}';
 
 /// A container as the keyword that its records carry.
 pub(super) fn origin(container: &Container) -> String {
@@ -102,86 +45,6 @@ pub(super) fn container(origin: &str) -> Container {
     }
 }
 
-/// In place of values that no keyword holds: the record has to be read.
-pub(super) const UNSURE: &str = "\u{1e}";
-/// Behind a value that a query finds under the short name alone. It sorts before all that a longer
-/// value can have there.
-const SHORT_ONLY: char = '\u{1}';
-/// What a record has is nothing that a keyword can tell.
-struct Untold;
-
-/// Longer values are not kept twice.
-const MAX_KEYWORD_BYTES: usize = 512;
-
-/// The method and the status of a record as one keyword: empty where there is neither.
-pub(super) fn request(record: &Record) -> String {
-    let method = told(RequestField::Method, RequestField::HttpMethod, record);
-    let status = told(RequestField::Status, RequestField::HttpStatus, record);
-    match (method, status) {
-        (Ok(method), Ok(status)) if method.is_empty() && status.is_empty() => String::new(),
-        (Ok(method), Ok(status)) => method + UNIT + &status,
-        _ => UNSURE.to_owned(),
-    }
-}
-
-/// The method and the status of a [`request`].
-pub(super) fn of_request(keyword: &str) -> (Option<&str>, Option<&str>) {
-    let (method, status) = keyword.split_once(SEPARATOR).unwrap_or_default();
-    (Some(method).filter(|method| !method.is_empty()), Some(status).filter(|status| !status.is_empty()))
-}
-
-/// The path of a record as a keyword: empty where there is none.
-pub(super) fn path(record: &Record) -> String {
-    told(RequestField::Path, RequestField::HttpPath, record).unwrap_or_else(|Untold| UNSURE.to_owned())
-}
-
-/// The value of a keyword that a query finds under the short name.
-pub(super) fn under_short_name(value: &str) -> &str {
-    value.strip_suffix(SHORT_ONLY).unwrap_or(value)
-}
-
-/// The value of a keyword that a query finds under the name which parsers give.
-pub(super) fn under_long_name(value: &str) -> Option<&str> {
-    (!value.ends_with(SHORT_ONLY)).then_some(value)
-}
-
-/// What a record has under the two names of a field, as a keyword tells it: empty where it has
-/// nothing.
-fn told(short: RequestField, long: RequestField, record: &Record) -> Result<String, Untold> {
-    match (only(short, record)?, only(long, record)?) {
-        (None, None) => Ok(String::new()),
-        (Some(value), None) => Ok(value.into_owned() + SHORT_ONLY.encode_utf8(&mut [0; 4])),
-        (Some(value), Some(other)) if value == other => Ok(value.into_owned()),
-        _ => Err(Untold),
-    }
-}
-
-/// The text of the only value; none where there is none.
-fn only(field: RequestField, record: &Record) -> Result<Option<Cow<'_, str>>, Untold> {
-    let mut values = field.values(record);
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        // As texts, fractions compare in another way.
-        (Some(FieldValue::Float(_)), _) | (_, Some(_)) => Err(Untold),
-        (Some(value), None) => {
-            let text = value.text();
-            let is_told = (1..=MAX_KEYWORD_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte >= b' ');
-            if is_told { Ok(Some(text)) } else { Err(Untold) }
-        }
-    }
-}
-
-/// Whether a record has a field that may be one of a request's: most have none.
-fn may_be_request(record: &Record) -> bool {
-    let ends = |name: &[u8], end: &[u8]| {
-        name.len().checked_sub(end.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(end))
-    };
-    record.fields().iter().any(|(name, _)| {
-        let bytes = name.as_bytes();
-        ends(bytes, b"status") || ends(bytes, b"path") || ends(bytes, b"method") || !name.is_ascii()
-    })
-}
-
 /// What is small and known of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Marks {
@@ -200,7 +63,7 @@ impl Marks {
 
     /// The keyword, such as `stdout info line whole json`.
     fn keyword(self) -> &'static str {
-        static KEYWORDS: LazyLock<RwLock<HashMap<Marks, &'static str>>> = LazyLock::new(RwLock::default);
+        static KEYWORDS: LazyLock<RwLock<HashMap<Marks, &'static str, RandomState>>> = LazyLock::new(RwLock::default);
         let known = KEYWORDS.read().unwrap_or_else(PoisonError::into_inner).get(&self).copied();
         known.unwrap_or_else(|| {
             let cut = if self.truncated { "cut" } else { "whole" };
@@ -251,186 +114,100 @@ pub(super) fn add_extra(fields: &mut crate::record::Fields, json: &str) {
     }
 }
 
+/// Without a field: all that a record has is in components of our own.
+pub(super) fn schema() -> Schema {
+    Schema::builder().build()
+}
+
 pub(super) fn builder() -> IndexBuilder {
+    // Tantivy's own store of documents holds nothing but where each of them would be.
     let settings = IndexSettings {
         docstore_compression: Compressor::Zstd(ZstdCompressor { compression_level: Some(1) }),
-        docstore_blocksize: STORE_BLOCK_BYTES,
+        docstore_blocksize: 1 << 20,
         docstore_compress_dedicated_thread: false,
         ..IndexSettings::default()
     };
-    Index::builder().schema(schema().0).settings(settings).tokenizers(tokenizers())
+    let builder = Index::builder().schema(schema()).settings(settings);
+    plugins().into_iter().fold(builder, IndexBuilder::register_plugin)
 }
 
 /// Opens an index that exists; tantivy's own `open_or_create` would make an empty one where the
 /// description of a full one is lost.
 pub(super) fn open(directory: MmapDirectory) -> tantivy::Result<Index> {
     let mut index = Index::open(directory)?;
-    index.set_tokenizers(tokenizers());
+    plugins().into_iter().for_each(|plugin| index.register_plugin(plugin));
     Ok(index)
 }
 
-fn tokenizers() -> TokenizerManager {
-    let tokenizers = TokenizerManager::default();
-    tokenizers.register(WORDS, TextAnalyzer::from(Words::default()));
-    tokenizers
+/// The components that a segment has beside tantivy's own.
+fn plugins() -> [Arc<dyn SegmentPlugin>; 3] {
+    [Arc::new(WordsPlugin), Arc::new(LinesPlugin), Arc::new(ColumnsPlugin)]
 }
 
-/// The project's tokenizer, for tantivy.
-#[derive(Clone, Default)]
-struct Words {
-    token: Token,
-}
-
-/// The words of one text, which indexing takes all at once.
-struct WordStream<'a> {
-    text: &'a str,
-    token: &'a mut Token,
-    /// The rest of the words, for one who takes them one by one.
-    rest: Option<std::vec::IntoIter<String>>,
-}
-
-impl Tokenizer for Words {
-    type TokenStream<'a> = WordStream<'a>;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream<'a> {
-        self.token.reset();
-        WordStream { text, token: &mut self.token, rest: None }
-    }
-}
-
-impl TokenStream for WordStream<'_> {
-    fn advance(&mut self) -> bool {
-        let rest = self.rest.get_or_insert_with(|| text::token_list(self.text).into_iter());
-        let Some(word) = rest.find(|word| query::is_indexed(word)) else { return false };
-        self.token.text = word;
-        self.token.position = self.token.position.wrapping_add(1);
-        true
-    }
-
-    fn token(&self) -> &Token {
-        self.token
-    }
-
-    fn token_mut(&mut self) -> &mut Token {
-        self.token
-    }
-
-    fn process(&mut self, sink: &mut dyn FnMut(&Token)) {
-        text::tokens(self.text, |word, _| {
-            if query::is_indexed(word) {
-                self.token.text.clear();
-                self.token.text.push_str(word);
-                self.token.position = self.token.position.wrapping_add(1);
-                sink(self.token);
-            }
-        });
-    }
-}
-
-/// A record as tantivy reads it, without copying the line.
+/// A record on its way into a segment, where it is read by each component.
 #[derive(Debug)]
 pub(super) struct RecordDocument {
     batch: Arc<[Record]>,
     index: usize,
-    fields: Fields,
     origin: Arc<str>,
     marks: &'static str,
     request: String,
     path: String,
-    /// Words that the line does not show as they are.
-    words: String,
     extra: String,
 }
 
 impl RecordDocument {
     /// `origin` is that of the record's container.
-    pub(super) fn new(batch: &Arc<[Record]>, index: usize, origin: Arc<str>, fields: Fields) -> Self {
+    pub(super) fn new(batch: &Arc<[Record]>, index: usize, origin: Arc<str>) -> Self {
         let record = &batch[index];
-        let mut words = String::new();
-        if !record.fields.is_empty() {
-            query::index_fields(record, |token| {
-                words.push_str(token);
-                words.push(' ');
-            });
-        }
         // A parser finds the fields of a line again, but not what other lines had a part in.
         let extra = match record.fields().get("signature") {
             Some(FieldValue::Text(signature)) => format!(r#"{{"signature":"{signature}"}}"#),
             _ if record.kind == Kind::Line || record.fields.is_empty() => String::new(),
             _ => serde_json::to_string(&record.fields()).unwrap_or_default(),
         };
-        let marks = Marks::of(record).keyword();
-        let (request, path) =
-            if may_be_request(record) { (request(record), path(record)) } else { <(String, String)>::default() };
-        Self { batch: Arc::clone(batch), index, fields, origin, marks, request, path, words, extra }
+        let (request, path) = request::keywords(record);
+        Self { batch: Arc::clone(batch), index, origin, marks: Marks::of(record).keyword(), request, path, extra }
     }
 
-    fn value(&self, at: usize) -> Option<(Field, Leaf<'_>)> {
-        let record = &self.batch[self.index];
-        let fields = &self.fields;
-        Some(match at {
-            0 => (fields.time, Leaf::Time(record.time_ns())),
-            1 => (fields.ordinal, Leaf::U64(record.position.ordinal.into())),
-            2 => (fields.origin, Leaf::Str(&self.origin)),
-            3 => (fields.marks, Leaf::Str(self.marks)),
-            4 => (fields.raw, Leaf::Str(&record.raw)),
-            5 => (fields.body, Leaf::Str(&record.raw)),
-            6 => (fields.body, Leaf::Str(&self.words)),
-            7 => (fields.extra, Leaf::Str(&self.extra)),
-            8 => (fields.request, Leaf::Str(&self.request)),
-            9 => (fields.path, Leaf::Str(&self.path)),
-            _ => return None,
-        })
+    /// What it is made of.
+    pub(super) fn record(&self) -> &Record {
+        &self.batch[self.index]
+    }
+
+    /// [`origin`] of its container.
+    pub(super) fn origin(&self) -> &Arc<str> {
+        &self.origin
+    }
+
+    /// The keyword of its [`Marks`].
+    pub(super) fn marks(&self) -> &str {
+        self.marks
+    }
+
+    /// The keyword of its method and status; empty where it has none: see [`request`].
+    pub(super) fn request(&self) -> &str {
+        &self.request
+    }
+
+    /// The keyword of its path; empty where it has none: see [`request`].
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Fields that the line does not hold, as JSON; empty where there are none.
+    pub(super) fn extra(&self) -> &str {
+        &self.extra
     }
 }
 
+/// What tantivy's own components see of it.
 impl Document for RecordDocument {
-    type Value<'a> = Leaf<'a>;
-    type FieldsValuesIter<'a> = Values<'a>;
+    type Value<'a> = &'a OwnedValue;
+    type FieldsValuesIter<'a> = std::iter::Empty<(Field, &'a OwnedValue)>;
 
-    fn iter_fields_and_values(&self) -> Values<'_> {
-        Values { document: self, at: 0 }
-    }
-}
-
-pub(super) struct Values<'a> {
-    document: &'a RecordDocument,
-    at: usize,
-}
-
-impl<'a> Iterator for Values<'a> {
-    type Item = (Field, Leaf<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let value = self.document.value(self.at)?;
-            self.at += 1;
-            // What a record may lack is empty where it does.
-            if self.at <= 6 || !matches!(value.1, Leaf::Str("")) {
-                return Some(value);
-            }
-        }
-    }
-}
-
-/// A value of a record, borrowed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Leaf<'a> {
-    Str(&'a str),
-    U64(u64),
-    Time(i64),
-}
-
-impl<'a> Value<'a> for Leaf<'a> {
-    type ArrayIter = std::iter::Empty<Self>;
-    type ObjectIter = std::iter::Empty<(&'a str, Self)>;
-
-    fn as_value(&self) -> ReferenceValue<'a, Self> {
-        ReferenceValue::Leaf(match *self {
-            Self::Str(text) => ReferenceValueLeaf::Str(text),
-            Self::U64(number) => ReferenceValueLeaf::U64(number),
-            Self::Time(time_ns) => ReferenceValueLeaf::Date(DateTime::from_timestamp_nanos(time_ns)),
-        })
+    fn iter_fields_and_values(&self) -> Self::FieldsValuesIter<'_> {
+        std::iter::empty()
     }
 }
 

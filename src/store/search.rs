@@ -10,7 +10,6 @@ use tantivy::query::{Query as TantivyQuery, Weight};
 use tantivy::{DocId, DocSet, SegmentOrdinal, TERMINATED};
 
 use super::blocks::Blocks;
-use super::partition::time_range;
 use super::plan::narrow;
 use super::segment::Segment;
 use super::{Deadline, Shared, StoreError};
@@ -138,7 +137,7 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
     }
 
     // One look at memory and index together: a record is in exactly one of them.
-    let (memory, searchers) = shared.snapshot();
+    let (memory, views) = shared.snapshot();
     let mut best = Best { request, rank, found: Vec::new() };
     for records in &memory {
         for record in records.iter() {
@@ -150,9 +149,8 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
     }
 
     let mut segments: Vec<(Window, usize, SegmentOrdinal)> = Vec::new();
-    for (at, (_, searcher)) in searchers.iter().enumerate() {
-        for (ordinal, reader) in searcher.segment_readers().iter().enumerate() {
-            let Some((first_ns, last_ns)) = time_range(reader) else { continue };
+    for (at, view) in views.iter().enumerate() {
+        for ((first_ns, last_ns), ordinal, _) in view.segments() {
             let (a, b) = (rank.of_time(first_ns), rank.of_time(last_ns));
             let span = Window { low: a.min(b), high: a.max(b) };
             if span.high >= window.low && span.low <= window.high {
@@ -172,14 +170,12 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
             unseen = unseen.max(Some(span.high));
             break;
         }
-        let (partition, searcher) = &searchers[at];
+        let view = &views[at];
         let query = match narrowed.entry(at) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(narrow(&request.query, partition.fields(), searcher)?)
-            }
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(narrow(&request.query, view)?),
         };
-        let segment = Segment::open(shared, partition, searcher, ordinal)?;
+        let segment = Segment::open(shared, view, ordinal)?;
         unseen = unseen.max(segment.search(&**query, window, &mut best)?);
     }
     // A page goes on behind its last record, so it must not hold any behind what was left out.
@@ -197,10 +193,10 @@ impl Segment<'_> {
     /// Answers the best rank that was not looked at, where the deadline came first.
     fn search(&self, query: &dyn TantivyQuery, window: Window, best: &mut Best<'_>) -> Result<Option<i64>, StoreError> {
         let rank = best.rank;
-        let weight = query.weight(tantivy::query::EnableScoring::disabled_from_searcher(self.searcher))?;
+        let weight = query.weight(tantivy::query::EnableScoring::disabled_from_searcher(&self.view.searcher))?;
         let mut rest = window;
-        let blocks = self.blocks()?;
-        for low in steps(&blocks, rank) {
+        let blocks = &self.part.columns.blocks;
+        for low in steps(blocks, rank) {
             if best.floor().is_some_and(|floor| rest.high < floor) || rest.high < window.low {
                 return Ok(None);
             }
@@ -208,7 +204,7 @@ impl Segment<'_> {
                 continue;
             }
             let step = Window { low: low.max(window.low), high: rest.high };
-            let unseen = self.search_window(&*weight, &blocks, step, best)?;
+            let unseen = self.search_window(&*weight, blocks, step, best)?;
             if unseen.is_some() || low == i64::MIN {
                 return Ok(unseen);
             }
@@ -241,6 +237,7 @@ impl Segment<'_> {
             let mut top = Top { ranks: std::collections::BinaryHeap::new(), wanted };
             let mut matching = 0_usize;
             let visit = |take: &mut dyn FnMut(DocId, i64)| -> Result<(), StoreError> {
+                let mut times = self.times();
                 let mut docs = weight.scorer(self.reader, 1.0)?;
                 let mut doc = docs.doc();
                 while doc != TERMINATED {
@@ -252,10 +249,8 @@ impl Segment<'_> {
                         }
                         None => break,
                     }
-                    if let Some(time) = self.times.first(doc)
-                        && self.reader.alive_bitset().is_none_or(|alive| alive.is_alive(doc))
-                    {
-                        let place = rank.of_time(time.into_timestamp_nanos());
+                    if self.reader.alive_bitset().is_none_or(|alive| alive.is_alive(doc)) {
+                        let place = rank.of_time(times.get(doc));
                         if place >= window.low && place <= window.high {
                             take(doc, place);
                         }

@@ -1,88 +1,94 @@
-//! One segment of a partition, with the columns that make a record.
+//! One segment of a partition: its documents read back as records.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use tantivy::columnar::{Column, StrColumn};
-use tantivy::schema::Value as _;
-use tantivy::{DateTime, DocId, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument};
+use tantivy::{DocId, SegmentOrdinal, SegmentReader};
 
-use super::blocks::Blocks;
-use super::columns::ColumnOf;
-use super::partition::Partition;
+use super::columns::Cursor;
+use super::keyword::ColumnOf;
+use super::lines;
 use super::schema::{self, Marks};
+use super::view::{Part, View};
 use super::{Shared, StoreError};
 use crate::record::{Container, Kind, Position, Record};
 
-/// One segment, with the columns that make a record.
+/// One segment, and what makes a record of its documents.
 pub(super) struct Segment<'a> {
     shared: &'a Shared,
-    partition: &'a Partition,
-    pub searcher: &'a Searcher,
-    ordinal: SegmentOrdinal,
+    pub view: &'a View,
+    pub part: &'a Arc<Part>,
     pub reader: &'a SegmentReader,
-    pub times: Column<DateTime>,
-    ordinals: Column<u64>,
-    origins: StrColumn,
-    marks: StrColumn,
+    read: RefCell<Read>,
 }
 
+/// What was read last: the next record is often near.
+struct Read {
+    times: Cursor,
+    ordinals: Cursor,
+    origins: Cursor,
+    marks: Cursor,
+    lines: VecDeque<lines::Block>,
+}
+
+/// So many blocks of lines are kept.
+const KEPT_BLOCKS: usize = 8;
+
 impl<'a> Segment<'a> {
-    pub(super) fn open(
-        shared: &'a Shared,
-        partition: &'a Partition,
-        searcher: &'a Searcher,
-        ordinal: SegmentOrdinal,
-    ) -> Result<Self, StoreError> {
-        let reader = searcher.segment_reader(ordinal);
-        let fast = reader.fast_fields();
-        let text = |column: ColumnOf| -> tantivy::Result<StrColumn> {
-            let missing = || tantivy::TantivyError::SchemaError(format!("the column {} is missing", column.as_str()));
-            fast.str(column.as_str())?.ok_or_else(missing)
+    pub(super) fn open(shared: &'a Shared, view: &'a View, ordinal: SegmentOrdinal) -> Result<Self, StoreError> {
+        let reader = view.searcher.segment_reader(ordinal);
+        let part = view.part(reader.segment_id())?;
+        let keywords = |of| Cursor::new(&part.columns.column(of).numbers);
+        let read = Read {
+            times: Cursor::new(&part.columns.times),
+            ordinals: Cursor::new(&part.columns.ordinals),
+            origins: keywords(ColumnOf::Container),
+            marks: keywords(ColumnOf::Marks),
+            lines: VecDeque::new(),
         };
-        Ok(Self {
-            shared,
-            partition,
-            searcher,
-            ordinal,
-            reader,
-            times: fast.date("time")?,
-            ordinals: fast.u64("ordinal")?,
-            origins: text(ColumnOf::Container)?,
-            marks: text(ColumnOf::Marks)?,
-        })
+        Ok(Self { shared, view, part, reader, read: RefCell::new(read) })
     }
 
-    /// The times of its blocks.
-    pub(super) fn blocks(&self) -> Result<Arc<Blocks>, StoreError> {
-        self.partition.blocks(self.reader)
+    /// The times of its documents.
+    pub(super) fn times(&self) -> Cursor {
+        Cursor::new(&self.part.columns.times)
     }
 
-    /// A column of keywords; none where no record of the segment has one.
-    pub(super) fn column(&self, of: ColumnOf) -> Result<Option<StrColumn>, StoreError> {
-        Ok(self.reader.fast_fields().str(of.as_str())?)
+    /// The keyword that a document has; empty where it has none.
+    fn keyword(&self, of: ColumnOf, number: i64) -> Result<&str, StoreError> {
+        let known = self.part.columns.column(of).known()?;
+        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        Ok(place.and_then(|place| known.get(place)).map_or("", |keyword| &keyword.text))
     }
 
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// The files are not what was written.
     pub(super) fn record(
         &self,
         doc: DocId,
-        containers: &mut HashMap<u64, Arc<Container>>,
+        containers: &mut HashMap<i64, Arc<Container>>,
     ) -> Result<Record, StoreError> {
-        let stored: TantivyDocument = self.searcher.doc(tantivy::DocAddress::new(self.ordinal, doc))?;
-        let fields = self.partition.fields();
-        let text = |field| stored.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
-        let raw = text(fields.raw);
-        let extra = text(fields.extra);
-        let origin = self.origins.ords().first(doc).unwrap_or_default();
+        let mut read = self.read.borrow_mut();
+        let (time_ns, ordinal) = (read.times.get(doc), read.ordinals.get(doc));
+        let (origin, marks) = (read.origins.get(doc), read.marks.get(doc));
+        if let Some(at) = read.lines.iter().position(|block| block.has(doc)) {
+            read.lines.swap(0, at);
+        } else {
+            read.lines.truncate(KEPT_BLOCKS - 1);
+            read.lines.push_front(self.part.lines.block(doc)?);
+        }
+        let (raw, extra) = read.lines[0].texts(doc)?;
         let container = if let Some(container) = containers.get(&origin) {
             Arc::clone(container)
         } else {
-            let container = Arc::new(schema::container(&Self::text(&self.origins, doc)?));
+            let container = Arc::new(schema::container(self.keyword(ColumnOf::Container, origin)?));
             containers.insert(origin, Arc::clone(&container));
             container
         };
-        let marks = Marks::from_keyword(&Self::text(&self.marks, doc)?);
-        let time_ns = self.times.first(doc).map(DateTime::into_timestamp_nanos).unwrap_or_default();
+        let marks = Marks::from_keyword(self.keyword(ColumnOf::Marks, marks)?);
         let mut fields = if marks.kind == Kind::Line {
             (self.shared.read_fields)(raw, marks.format, time_ns, &container)
         } else {
@@ -94,10 +100,7 @@ impl<'a> Segment<'a> {
         Ok(Record {
             container,
             stream: marks.stream,
-            position: Position {
-                time_ns,
-                ordinal: self.ordinals.first(doc).and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
-            },
+            position: Position { time_ns, ordinal: u32::try_from(ordinal).unwrap_or_default() },
             kind: marks.kind,
             level: marks.level,
             raw: raw.into(),
@@ -105,13 +108,5 @@ impl<'a> Segment<'a> {
             format: marks.format,
             truncated: marks.truncated,
         })
-    }
-
-    fn text(column: &StrColumn, doc: DocId) -> Result<String, StoreError> {
-        let mut text = String::new();
-        if let Some(ord) = column.ords().first(doc) {
-            column.ord_to_str(ord, &mut text)?;
-        }
-        Ok(text)
     }
 }

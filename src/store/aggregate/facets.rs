@@ -2,13 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use tantivy::{DateTime, DocId};
+use tantivy::DocId;
 
-use super::super::columns::ColumnOf;
+use super::super::keyword::ColumnOf;
 use super::super::segment::Segment;
 use super::super::{Shared, StoreError};
 use super::values::{Counted, Values, merge};
-use super::{CountRequest, Counts, Facet, Keywords, NO_KEYWORD, Tally, Walked, walk};
+use super::{CountRequest, Counts, Facet, Keywords, Tally, Walked, walk};
 use crate::record::Record;
 
 /// Keywords whose counts wait to be put together; each is eight bytes.
@@ -75,44 +75,30 @@ impl Tally for Fields<'_> {
 
     fn begin(&mut self, segment: &Segment<'_>) -> Result<(), StoreError> {
         for column in &mut self.columns {
-            let counted = |keywords: Keywords| Counted { counts: vec![0; keywords.len()], keywords };
-            column.segment = Keywords::open(segment, column.of)?.map(counted);
+            let keywords = Keywords::open(segment, column.of);
+            column.segment = Some(Counted { counts: vec![0; keywords.len() + 1], keywords });
         }
         Ok(())
     }
 
     fn whole(&mut self, segment: &Segment<'_>) -> bool {
-        let documents = u64::from(segment.reader.max_doc());
-        self.total += documents;
-        for column in &mut self.columns {
-            column.without += documents;
-            let Some(segment) = &mut column.segment else { continue };
-            segment.keywords.for_all(|number| {
-                if let Some(count) = segment.counts.get_mut(number as usize) {
-                    *count += 1;
-                    column.without -= 1;
-                }
-            });
+        self.total += u64::from(segment.reader.max_doc());
+        for Counted { keywords, counts } in self.columns.iter_mut().filter_map(|column| column.segment.as_mut()) {
+            keywords.for_all(|numbers| numbers.iter().for_each(|number| count(counts, *number)));
         }
         true
     }
 
-    fn documents(&mut self, documents: &[DocId], _: &[DateTime]) {
+    fn documents(&mut self, documents: &[DocId], _: &[i64]) {
         self.total += documents.len() as u64;
-        for column in &mut self.columns {
-            let Some(segment) = &mut column.segment else {
-                column.without += documents.len() as u64;
-                continue;
-            };
-            segment.keywords.for_documents(documents, |_, number| match segment.counts.get_mut(number as usize) {
-                Some(count) if number != NO_KEYWORD => *count += 1,
-                _ => column.without += 1,
-            });
+        for Counted { keywords, counts } in self.columns.iter_mut().filter_map(|column| column.segment.as_mut()) {
+            keywords.for_documents(documents, |_, number| count(counts, number));
         }
     }
 
     fn end(&mut self) -> Result<(), StoreError> {
         for column in &mut self.columns {
+            column.without += column.segment.as_ref().map_or(0, |segment| segment.counts[0]);
             column.waiting.extend(column.segment.take());
             let waiting: usize = column.waiting.iter().map(|segment| segment.counts.len()).sum();
             if waiting > MAX_WAITING {
@@ -133,4 +119,12 @@ impl Tally for Fields<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Counts a keyword by its number.
+#[inline]
+fn count(counts: &mut [u64], number: i64) {
+    // What a damaged file says counts as none.
+    let place = usize::try_from(number).ok().filter(|place| *place < counts.len()).unwrap_or_default();
+    counts[place] += 1;
 }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use tantivy::{DateTime, DocId};
+use tantivy::DocId;
 
-use super::super::columns::ColumnOf;
+use super::super::keyword::ColumnOf;
 use super::super::segment::Segment;
 use super::super::{Shared, StoreError};
 use super::{
-    Axis, CountRequest, Histogram, Keywords, MAX_COUNTED_SERIES, MAX_SERIES, NO_KEYWORD, Series, Tally, Walked,
-    beginning, facets, walk,
+    Axis, CountRequest, Histogram, Keywords, MAX_COUNTED_SERIES, MAX_SERIES, Series, Tally, Walked, beginning, facets,
+    walk,
 };
 use crate::record::Record;
 
@@ -29,6 +29,7 @@ pub(in crate::store) fn histogram(
         total: 0,
         keywords: None,
         of_keyword: Vec::new(),
+        met: Vec::new(),
         step: None,
     };
     match &axis.by {
@@ -67,6 +68,8 @@ struct Steps<'a> {
     keywords: Option<Keywords>,
     /// Which of `counts` each of them belongs to.
     of_keyword: Vec<usize>,
+    /// The keywords of some documents, kept for its memory.
+    met: Vec<i64>,
     /// The step of the last record, from and to, and its number: the next one is mostly in it.
     step: Option<(i64, i64, usize)>,
 }
@@ -92,14 +95,16 @@ impl Steps<'_> {
     }
 
     /// The number of a keyword of the segment, or of none, that a record has.
-    fn meet(&mut self, keywords: &Keywords, keyword: u64) -> usize {
+    fn meet(&mut self, keywords: &Keywords, keyword: i64) -> usize {
         let Some(facet) = &self.axis.by else { return 0 };
-        let mut text = Vec::new();
-        if keyword == NO_KEYWORD || !keywords.column.ord_to_bytes(keyword, &mut text).unwrap_or_default() {
-            return self.number("");
+        // What cannot be read is counted as none; it is no keyword that was written.
+        let number = match keywords.known_of(keyword) {
+            Ok(Some(known)) => known.with_value(facet, |value| self.number(value)),
+            Ok(None) | Err(_) => self.number(""),
+        };
+        if let Some(of_keyword) = usize::try_from(keyword).ok().and_then(|keyword| self.of_keyword.get_mut(keyword)) {
+            *of_keyword = number;
         }
-        let number = keywords.known(&text).with_value(facet, |value| self.number(value));
-        self.of_keyword[keyword as usize] = number;
         number
     }
 
@@ -156,12 +161,9 @@ impl Tally for Steps<'_> {
 
     fn begin(&mut self, segment: &Segment<'_>) -> Result<(), StoreError> {
         self.of_keyword.clear();
-        self.keywords = match self.axis.by.as_ref().and_then(ColumnOf::of_facet) {
-            Some(of) => Keywords::open(segment, of)?,
-            None => None,
-        };
+        self.keywords = self.axis.by.as_ref().and_then(ColumnOf::of_facet).map(|of| Keywords::open(segment, of));
         let Some(keywords) = self.keywords.take() else { return Ok(()) };
-        self.of_keyword.resize(keywords.len(), UNMET);
+        self.of_keyword.resize(keywords.len() + 1, UNMET);
         if self.is_chosen
             && let Some(facet) = &self.axis.by
         {
@@ -174,19 +176,23 @@ impl Tally for Steps<'_> {
         Ok(())
     }
 
-    fn documents(&mut self, documents: &[DocId], times: &[DateTime]) {
-        let Some(keywords) = self.keywords.take() else {
+    fn documents(&mut self, documents: &[DocId], times_ns: &[i64]) {
+        let Some(mut keywords) = self.keywords.take() else {
             let number = self.number("");
-            times.iter().for_each(|time| self.add(number, time.into_timestamp_nanos()));
+            times_ns.iter().for_each(|time_ns| self.add(number, *time_ns));
             return;
         };
-        keywords.for_documents(documents, |at, keyword| {
-            let number = match self.of_keyword.get(keyword as usize) {
+        let mut met = std::mem::take(&mut self.met);
+        met.clear();
+        keywords.for_documents(documents, |_, keyword| met.push(keyword));
+        for (keyword, time_ns) in met.iter().zip(times_ns) {
+            let number = match usize::try_from(*keyword).ok().and_then(|keyword| self.of_keyword.get(keyword)) {
                 Some(number) if *number != UNMET => *number,
-                _ => self.meet(&keywords, keyword),
+                _ => self.meet(&keywords, *keyword),
             };
-            self.add(number, times[at].into_timestamp_nanos());
-        });
+            self.add(number, *time_ns);
+        }
+        self.met = met;
         self.keywords = Some(keywords);
     }
 
@@ -222,6 +228,7 @@ mod tests {
             total: 0,
             keywords: None,
             of_keyword: Vec::new(),
+            met: Vec::new(),
             step: None,
         };
         for time_ns in [-11, -10, -1, 0, 9, 10, 19, 20, i64::MIN, i64::MAX] {

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 use super::super::StoreError;
 use super::{Count, Facet, FacetCounts, Keywords, MAX_VALUES, beginning};
 
-/// The keywords of one segment and how many documents have each.
+/// The keywords of one segment, and how many documents have none, and each.
 pub(super) struct Counted {
     pub keywords: Keywords,
     pub counts: Vec<u64>,
@@ -110,9 +110,9 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
     let mut streams = Vec::new();
     let mut heads: BinaryHeap<Reverse<(Vec<u8>, usize)>> = BinaryHeap::new();
     for (at, segment) in counted.iter().enumerate() {
-        let mut stream = segment.keywords.column.dictionary().stream()?;
-        if stream.advance() {
-            heads.push(Reverse((stream.key().to_vec(), at)));
+        let mut stream = segment.keywords.column().keywords.stream();
+        if stream.advance()? {
+            heads.push(Reverse((stream.text().to_vec(), at)));
         }
         streams.push(stream);
     }
@@ -121,7 +121,7 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
     while let Some(mut head) = heads.peek_mut() {
         let Reverse((keyword, at)) = &mut *head;
         let (stream, segment) = (&mut streams[*at], &counted[*at]);
-        let count = segment.counts.get(stream.term_ord() as usize).copied().unwrap_or_default();
+        let count = segment.counts.get(stream.number() + 1).copied().unwrap_or_default();
         if count > 0 {
             // Long values of one beginning are neighbours.
             segment.keywords.known(keyword).with_value(facet, |next| {
@@ -142,9 +142,9 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
                 sum += count;
             });
         }
-        if stream.advance() {
+        if stream.advance()? {
             keyword.clear();
-            keyword.extend_from_slice(stream.key());
+            keyword.extend_from_slice(stream.text());
         } else {
             std::collections::binary_heap::PeekMut::pop(head);
         }

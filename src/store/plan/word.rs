@@ -1,0 +1,75 @@
+//! A word, or the beginning of one → the documents that have it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tantivy::index::SegmentId;
+use tantivy::query::{ConstScorer, EmptyScorer, EnableScoring, Explanation, Query, Scorer, Weight};
+use tantivy::{DocId, Score, SegmentReader};
+
+use super::super::view::View;
+use super::super::words;
+use super::listed::Listed;
+use super::no_score;
+
+/// Finds documents by a word.
+#[derive(Clone)]
+pub(super) struct WordQuery {
+    view: Arc<View>,
+    /// As the index holds it.
+    word: Arc<[u8]>,
+    is_prefix: bool,
+    /// What was found of a prefix: a search asks several times.
+    found: Arc<Mutex<HashMap<SegmentId, Arc<[DocId]>>>>,
+}
+
+impl WordQuery {
+    /// The documents that have the word; of a UUID, those that have one with the same beginning.
+    pub(super) fn word(view: &Arc<View>, word: &str) -> Self {
+        Self { view: Arc::clone(view), word: words::held(word).into(), is_prefix: false, found: Arc::default() }
+    }
+
+    /// The documents that have a word which begins so; of what goes on within a UUID, more than these.
+    pub(super) fn prefix(view: &Arc<View>, prefix: &str) -> Self {
+        Self { word: words::held_prefix(prefix).into(), is_prefix: true, ..Self::word(view, "") }
+    }
+}
+
+impl fmt::Debug for WordQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WordQuery({:?}{})", String::from_utf8_lossy(&self.word), if self.is_prefix { "*" } else { "" })
+    }
+}
+
+impl Query for WordQuery {
+    fn weight(&self, _: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for WordQuery {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let id = reader.segment_id();
+        let words = &self.view.part(id)?.words;
+        if !self.is_prefix {
+            return Ok(match words.find(&self.word)? {
+                Some(postings) => Box::new(ConstScorer::new(postings, boost)),
+                None => Box::new(EmptyScorer),
+            });
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let documents = if let Some(documents) = found.get(&id) {
+            Arc::clone(documents)
+        } else {
+            let documents: Arc<[DocId]> = words.find_prefix(&self.word)?.into();
+            found.insert(id, Arc::clone(&documents));
+            documents
+        };
+        Ok(Box::new(ConstScorer::new(Listed::new(documents), boost)))
+    }
+
+    fn explain(&self, _: &SegmentReader, _: DocId) -> tantivy::Result<Explanation> {
+        no_score()
+    }
+}

@@ -14,6 +14,7 @@ mod interner;
 mod keyword;
 mod ledger;
 mod lines;
+mod marked;
 mod packed;
 mod partition;
 mod plan;

@@ -45,7 +45,119 @@ pub fn token_list(text: &str) -> Vec<String> {
 }
 
 /// [`tokens`] that stops when `f` breaks, and answers with what it broke with.
-pub fn try_tokens<B>(text: &str, mut f: impl FnMut(&str, Range<usize>) -> ControlFlow<B>) -> ControlFlow<B> {
+pub fn try_tokens<B>(text: &str, f: impl FnMut(&str, Range<usize>) -> ControlFlow<B>) -> ControlFlow<B> {
+    match Plain::of(text) {
+        Some(plain) => plain.tokens(f),
+        None => any_tokens(text, f),
+    }
+}
+
+/// A text of nothing but ASCII, without escape sequences, and which of its bytes are what, a bit for each:
+/// where tokens begin and end is not told byte by byte then, which no branch can foresee.
+struct Plain<'t> {
+    text: &'t str,
+    /// Bytes of tokens; none is set behind the text.
+    token: [u64; MAX_PLAIN_BYTES / 64 + 1],
+    upper: [u64; MAX_PLAIN_BYTES / 64 + 1],
+}
+
+/// Shorter and longer texts are read byte by byte.
+const LEAST_PLAIN_BYTES: usize = 48;
+const MAX_PLAIN_BYTES: usize = 2 * 1024;
+
+impl<'t> Plain<'t> {
+    fn of(text: &'t str) -> Option<Self> {
+        if !(LEAST_PLAIN_BYTES..=MAX_PLAIN_BYTES).contains(&text.len()) {
+            return None;
+        }
+        let mut plain = Self { text, token: [0; MAX_PLAIN_BYTES / 64 + 1], upper: [0; MAX_PLAIN_BYTES / 64 + 1] };
+        let mut others = 0;
+        let mut classify = |at: usize, bytes: &[u8; 64]| {
+            let other = |byte: u8| byte & 0x80 | u8::from(byte == ESC);
+            for byte in bytes {
+                others |= other(*byte);
+            }
+            let is_upper = |byte: u8| byte.wrapping_sub(b'A') < 26;
+            #[allow(clippy::needless_bitwise_bool, reason = "without a branch, many bytes are told at once")]
+            let is_token =
+                |byte: u8| ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10) | (byte == b'_');
+            plain.token[at] = bits(bytes, is_token);
+            plain.upper[at] = bits(bytes, is_upper);
+        };
+        let (chunks, rest) = text.as_bytes().as_chunks::<64>();
+        chunks.iter().enumerate().for_each(|(at, chunk)| classify(at, chunk));
+        if !rest.is_empty() {
+            let mut last = [0; 64];
+            last[..rest.len()].copy_from_slice(rest);
+            classify(chunks.len(), &last);
+        }
+        (others == 0).then_some(plain)
+    }
+
+    fn tokens<B>(&self, mut f: impl FnMut(&str, Range<usize>) -> ControlFlow<B>) -> ControlFlow<B> {
+        let bytes = self.text.as_bytes();
+        let mut buffer = [0; MAX_TOKEN_BYTES];
+        let mut at = 0;
+        loop {
+            at = next_bit(&self.token, at, 0);
+            if at >= bytes.len() {
+                return ControlFlow::Continue(());
+            }
+            if bytes.get(at + 8) == Some(&b'-') && is_uuid(&self.text[at..]) {
+                let end = at + UUID_BYTES;
+                f(lower(&self.text[at..end], &mut buffer), at..end)?;
+                at = end;
+                continue;
+            }
+            // Most end in the word in which they begin.
+            let run = (!(self.token[at / 64] >> (at % 64))).trailing_zeros() as usize;
+            let (end, is_lower) = if at % 64 + run < 64 {
+                (at + run, (self.upper[at / 64] >> (at % 64)) & ((1 << run) - 1) == 0)
+            } else {
+                let end = next_bit(&self.token, at, u64::MAX);
+                (end, next_bit(&self.upper, at, 0) >= end)
+            };
+            while at < end {
+                let piece = at..end.min(at + MAX_TOKEN_BYTES);
+                at = piece.end;
+                let token = &self.text[piece.clone()];
+                f(if is_lower { token } else { lower(token, &mut buffer) }, piece)?;
+            }
+        }
+    }
+}
+
+/// A bit for each byte.
+#[inline]
+fn bits(bytes: &[u8; 64], is: impl Fn(u8) -> bool) -> u64 {
+    let mut flags = [0; 64];
+    for (flag, byte) in flags.iter_mut().zip(bytes) {
+        *flag = u8::from(is(*byte));
+    }
+    let (eights, _) = flags.as_chunks::<8>();
+    // The product moves the lowest bit of each byte into the highest byte.
+    let bits = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    eights.iter().enumerate().fold(0, |all, (at, eight)| all | bits(eight) << (at * 8))
+}
+
+/// The first bit from `at` on that differs from those of `inverted`; where there is none, one behind all.
+#[inline]
+fn next_bit(words: &[u64], at: usize, inverted: u64) -> usize {
+    let Some(first) = words.get(at / 64) else { return at };
+    let first = (first ^ inverted) >> (at % 64);
+    if first != 0 {
+        return at + first.trailing_zeros() as usize;
+    }
+    let next = at / 64 + 1;
+    let rest = words.get(next..).unwrap_or_default();
+    match rest.iter().position(|word| word ^ inverted != 0) {
+        Some(ahead) => (next + ahead) * 64 + (rest[ahead] ^ inverted).trailing_zeros() as usize,
+        None => words.len() * 64,
+    }
+}
+
+/// [`try_tokens`] of whatever text, byte by byte.
+fn any_tokens<B>(text: &str, mut f: impl FnMut(&str, Range<usize>) -> ControlFlow<B>) -> ControlFlow<B> {
     let bytes = text.as_bytes();
     let mut buffer = [0; MAX_TOKEN_BYTES];
     let mut at = 0;

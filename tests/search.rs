@@ -107,11 +107,11 @@ fn untold() -> Vec<u8> {
 }
 
 /// A store on a disk with these records, which was closed and opened again.
-async fn stored(batches: Vec<Batch>, path: &Path) -> Store {
+async fn stored(batches: Vec<Batch>, path: &Path, commit_records: u64, close: fn(Store)) -> Store {
     let config = StoreConfig {
         path: path.to_owned(),
         commit_interval: Duration::from_secs(5),
-        commit_records: 700,
+        commit_records,
         commit_bytes: 16 << 20,
     };
     let retention = RetentionConfig { max_age: Duration::from_secs(1 << 30), max_bytes: 10 << 30, min_free_bytes: 0 };
@@ -125,7 +125,7 @@ async fn stored(batches: Vec<Batch>, path: &Path) -> Store {
         appender.send(batch).await.unwrap();
     }
     drop(appender);
-    tokio::task::spawn_blocking(|| store.close()).await.unwrap();
+    tokio::task::spawn_blocking(move || close(store)).await.unwrap();
     open()
 }
 
@@ -342,31 +342,21 @@ fn pages(reader: &StoreReader, query: &Query, order: Order, limit: usize) -> Vec
     }
 }
 
-#[tokio::test]
-async fn the_store_answers_as_a_scan_does() {
-    let batches = batches();
-    let mut records: Vec<Record> = batches.iter().flat_map(|batch| batch.records.iter().cloned()).collect();
-    records.sort_by_key(Record::id);
-    let directory = tempfile::tempdir().unwrap();
-    let store = stored(batches, directory.path()).await;
-    let reader = store.reader();
-    assert_eq!(reader.status().records, records.len() as u64);
-    assert_eq!(reader.status().partitions, 2, "both days have records");
-    let (all, mut draw): (Vec<&Record>, _) = (records.iter().collect(), Draw(7));
-    let drawn = (0..2_000).map(|_| draw.query(&all));
-    let texts: Vec<String> = QUERIES.iter().map(|text| (*text).to_owned()).chain(drawn).collect();
+/// The store's answers to these queries are those of a scan of the records; how many queries find something.
+fn compare(reader: &StoreReader, records: &[Record], texts: &[String], draw: &mut Draw) -> usize {
+    let all: Vec<&Record> = records.iter().collect();
     let mut matched = 0;
     for (number, text) in texts.iter().enumerate() {
         let query: Query = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         let mut expected: Vec<_> = records.iter().filter(|record| query.matches(record)).map(Record::id).collect();
         matched += usize::from(!expected.is_empty());
         // Small pages are for some, as each of them is a search.
-        let limit = if number % 10 == 0 { 37 } else { 5_000 };
+        let limit = if number % 10 == 0 { 37 } else { 10_000 };
         let order = if number % 2 == 0 { Order::OldestFirst } else { Order::NewestFirst };
         if order == Order::NewestFirst {
             expected.reverse();
         }
-        let found: Vec<_> = pages(&reader, &query, order, limit).iter().map(Record::id).collect();
+        let found: Vec<_> = pages(reader, &query, order, limit).iter().map(Record::id).collect();
         assert_eq!(found, expected, "{text}");
         let facet = match number % 7 {
             0 => "level",
@@ -378,9 +368,80 @@ async fn the_store_answers_as_a_scan_does() {
             _ => ["http.status", "http.path", "http.method", "logger", "number", "container"][draw.below(6)],
         };
         let at = |draw: &mut Draw| Some(all[draw.below(all.len())].time_ns()).filter(|_| number % 3 == 0);
-        let (from_ns, to_ns) = (at(&mut draw), at(&mut draw));
-        count(&reader, text, &all, &Facet::from_name(facet), from_ns, to_ns);
+        let (from_ns, to_ns) = (at(draw), at(draw));
+        count(reader, text, &all, &Facet::from_name(facet), from_ns, to_ns);
     }
+    matched
+}
+
+fn queries(records: &[Record], drawn: usize, draw: &mut Draw) -> Vec<String> {
+    let all: Vec<&Record> = records.iter().collect();
+    let drawn: Vec<String> = (0..drawn).map(|_| draw.query(&all)).collect();
+    QUERIES.iter().map(|text| (*text).to_owned()).chain(drawn).collect()
+}
+
+fn sorted(batches: &[Batch]) -> Vec<Record> {
+    let mut records: Vec<Record> = batches.iter().flat_map(|batch| batch.records.iter().cloned()).collect();
+    records.sort_by_key(Record::id);
+    records
+}
+
+#[tokio::test]
+async fn the_store_answers_as_a_scan_does() {
+    let batches = batches();
+    let records = sorted(&batches);
+    let directory = tempfile::tempdir().unwrap();
+    let store = stored(batches, directory.path(), 700, Store::close).await;
+    let reader = store.reader();
+    assert_eq!(reader.status().records, records.len() as u64);
+    assert_eq!(reader.status().partitions, 2, "both days have records");
+    let mut draw = Draw(7);
+    let texts = queries(&records, 2_000, &mut draw);
+    let matched = compare(&reader, &records, &texts, &mut draw);
     assert!(matched * 3 > texts.len() * 2, "{matched} of {} queries find something", texts.len());
+    tokio::task::spawn_blocking(|| store.close()).await.unwrap();
+}
+
+/// The same of segments that were merged, with more documents than a block has, and when some of their
+/// containers were deleted.
+#[tokio::test]
+async fn merged_and_deleted_from_the_store_answers_as_a_scan_does() {
+    let mut batches = batches();
+    // The same lines of other containers, at the same times.
+    for batch in batches.clone() {
+        let Container { id, name, project, service, number } = (*batch.container).clone();
+        let id = ContainerId::new(&id.as_str().replacen('0', "f", 1));
+        let container = Arc::new(Container { id, name: name + "-copy", project, service: service + "-copy", number });
+        let of_copy = |record: &Record| Record { container: Arc::clone(&container), ..record.clone() };
+        let records = batch.records.iter().map(of_copy).collect();
+        batches.push(Batch { container: Arc::clone(&container), records, ..batch });
+    }
+    let mut records = sorted(&batches);
+    let directory = tempfile::tempdir().unwrap();
+    let store = stored(batches, directory.path(), 700, Store::close_tidy).await;
+    let segments = |ending: &str| {
+        let partitions = std::fs::read_dir(directory.path().join("index")).unwrap().flatten();
+        let files =
+            partitions.filter(|entry| entry.path().is_dir()).flat_map(|entry| std::fs::read_dir(entry.path()).unwrap());
+        files.flatten().filter(|file| file.path().extension().is_some_and(|other| other == ending)).count()
+    };
+    assert_eq!((segments("words"), segments("lines"), segments("columns")), (2, 2, 2), "each day was merged into one");
+    assert!(records.len() > 2 * 2_048, "{} records", records.len());
+    let mut draw = Draw(11);
+    let texts = queries(&records, 300, &mut draw);
+    let matched = compare(&store.reader(), &records, &texts, &mut draw);
+    assert!(matched * 3 > texts.len() * 2, "{matched} of {} queries find something", texts.len());
+
+    let is_deleted = |container: &Container| container.service.ends_with("-copy") == (container.number > 1);
+    let store = tokio::task::spawn_blocking(move || {
+        store.delete(&is_deleted).unwrap();
+        store
+    });
+    let store = store.await.unwrap();
+    let before = records.len();
+    records.retain(|record| !is_deleted(&record.container));
+    assert!(records.len() > before / 4 && records.len() < before * 3 / 4, "{} of {before} stay", records.len());
+    assert_eq!(store.reader().status().records, records.len() as u64);
+    compare(&store.reader(), &records, &texts, &mut draw);
     tokio::task::spawn_blocking(|| store.close()).await.unwrap();
 }

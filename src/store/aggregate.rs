@@ -7,6 +7,7 @@ mod facets;
 mod histogram;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -426,11 +427,14 @@ impl Keywords {
         Known::of(self.of, std::str::from_utf8(keyword).unwrap_or_default())
     }
 
-    /// What the keyword of a number tells, where the column can say it without reading all.
-    fn known_of(&self, number: i64) -> Result<Option<Known<'_>>, StoreError> {
-        let known = self.column().known()?;
-        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-        Ok(place.and_then(|place| known.get(place)).map(|keyword| Known::of(self.of, &keyword.text)))
+    /// Whether the keyword of a number can be told without reading all before it.
+    fn are_known(&self) -> bool {
+        self.column().known().is_ok_and(|known| known.is_some())
+    }
+
+    /// The keyword of a number; none where there is none.
+    fn text(&self, number: i64) -> Result<Option<Cow<'_, str>>, StoreError> {
+        Ok(self.column().text(number)?)
     }
 
     /// Calls `f` with the number of each keyword, from 1, and what it tells.
@@ -447,7 +451,7 @@ impl Keywords {
         let numbers = &self.column().numbers;
         let mut block = [0; BLOCK];
         for at in 0..numbers.block_count() {
-            let len = numbers.read(at, &mut block);
+            let (len, _) = numbers.read(at, &mut block);
             f(&block[..len]);
         }
     }

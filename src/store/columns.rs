@@ -13,6 +13,7 @@ mod numbers;
 mod strings;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
@@ -40,6 +41,9 @@ pub(super) use strings::{Stream, Strings};
 const EXTENSION: &str = "columns";
 /// The form of the file.
 const VERSION: u32 = 1;
+/// Of more keywords, which documents have each is not kept: they would not be few in memory. Methods and
+/// statuses are a hundred; more are text that somebody called so.
+const MAX_KNOWN: usize = 4_096;
 const KINDS: usize = ColumnOf::ALL.len();
 /// Of each column of keywords: numbers, keywords, counts, documents.
 const PARTS: usize = 3 + 4 * KINDS;
@@ -82,11 +86,11 @@ impl SegmentPlugin for ColumnsPlugin {
             let mut cursors: Vec<_> = sources.iter().map(|(_, columns)| Cursor::new(of(columns))).collect();
             let mut numbers = Vec::new();
             each(&mut |at, document| numbers.push(cursors[at].get(document)));
-            numbers
+            whole(&cursors).map(|()| numbers)
         };
         let mut file = FileWriter::default();
-        file.times(numbers(&|columns| &columns.times));
-        file.numbers(numbers(&|columns| &columns.ordinals).into_iter());
+        file.times(numbers(&|columns| &columns.times)?);
+        file.numbers(numbers(&|columns| &columns.ordinals)?.into_iter());
         for of in ColumnOf::ALL {
             let kept: Vec<_> = sources.iter().map(|(_, columns)| columns.column(of)).collect();
             let mut cursors: Vec<_> = kept.iter().map(|column| Cursor::new(&column.numbers)).collect();
@@ -120,11 +124,18 @@ impl SegmentPlugin for ColumnsPlugin {
                 let number = cursors[at].get(document) as usize;
                 numbers.push(places[at].get(number).copied().unwrap_or_default());
             });
+            whole(&cursors)?;
             file.column(of, &numbers, keywords, count)?;
         }
         let write = context.target_segment.open_write(component())?;
         Ok(file.finish(write)?.terminate()?)
     }
+}
+
+/// An error where one of them met what was not written: merged, it would look whole.
+fn whole(cursors: &[Cursor]) -> tantivy::Result<()> {
+    let is_damaged = cursors.iter().any(Cursor::is_damaged);
+    if is_damaged { Err(damaged("a column is not what was written")) } else { Ok(()) }
 }
 
 /// Calls `f` with each different text in order, and with which of `strings` have it, under which number.
@@ -272,7 +283,7 @@ impl FileWriter {
         self.numbers(numbers.iter().copied().map(i64::from));
         keywords.finish(&mut self.bytes)?;
         self.end_part();
-        if of.has_documents() {
+        if of.has_documents() && count as usize <= MAX_KNOWN {
             let mut counts = vec![0_usize; count as usize + 1];
             numbers.iter().for_each(|number| counts[*number as usize] += 1);
             let mut next = 0;
@@ -352,7 +363,7 @@ impl Columns {
             let ordinals = Numbers::open(&parts.next()?, max_doc)?;
             let mut column = |_| {
                 let numbers = Numbers::open(&parts.next()?, max_doc)?;
-                let keywords = Strings::open(&parts.next()?)?;
+                let keywords = Strings::open(&parts.next()?, max_doc)?;
                 let (counts, documents) = (parts.next()?, parts.next()?);
                 Some(Column { numbers, keywords, counts, documents, known: OnceLock::new(), max_doc })
             };
@@ -388,11 +399,13 @@ pub(super) struct Keyword {
 }
 
 impl Column {
-    /// The keywords of a column that [keeps their documents](ColumnOf::has_documents), which are read
-    /// once; of another, none.
-    pub(super) fn known(&self) -> tantivy::Result<&[Keyword]> {
+    /// The keywords, where which documents have each is kept; read once.
+    pub(super) fn known(&self) -> tantivy::Result<Option<&[Keyword]>> {
+        if self.counts.is_empty() && self.keywords.len() > 0 {
+            return Ok(None);
+        }
         if let Some(known) = self.known.get() {
-            return Ok(known);
+            return Ok(Some(known));
         }
         let mut known = Vec::new();
         let mut counts = self.counts.as_slice();
@@ -409,7 +422,27 @@ impl Column {
             start = keyword.documents.end;
             known.push(keyword);
         }
-        Ok(self.known.get_or_init(|| known))
+        Ok(Some(self.known.get_or_init(|| known)))
+    }
+
+    /// The keyword of a number; none where there is none.
+    ///
+    /// # Errors
+    /// The file is not what was written.
+    pub(super) fn text(&self, number: i64) -> tantivy::Result<Option<Cow<'_, str>>> {
+        let Some(place) = usize::try_from(number).ok().and_then(|number| number.checked_sub(1)) else {
+            return Ok(None);
+        };
+        if let Some(known) = self.known()? {
+            return Ok(known.get(place).map(|keyword| (&*keyword.text).into()));
+        }
+        let mut keywords = self.keywords.stream();
+        while keywords.advance()? {
+            if keywords.number() == place {
+                return Ok(Some(String::from_utf8_lossy(keywords.text()).into_owned().into()));
+            }
+        }
+        Ok(None)
     }
 
     /// The documents that have one of its [known](Self::known) keywords.
@@ -451,9 +484,10 @@ mod tests {
         let mut times = Cursor::new(&columns.times);
         assert!((0..1_000).all(|document| times.get(document) == rows[document as usize].0));
         let marks = columns.column(ColumnOf::Marks);
-        let known: Vec<_> = marks.known().unwrap().iter().map(|keyword| (&*keyword.text, keyword.count)).collect();
+        let known: Vec<_> =
+            marks.known().unwrap().unwrap().iter().map(|keyword| (&*keyword.text, keyword.count)).collect();
         assert_eq!(known, [("a", 333), ("b", 334)]);
-        let mut documents = marks.documents(&marks.known().unwrap()[1]);
+        let mut documents = marks.documents(&marks.known().unwrap().unwrap()[1]);
         for document in (0..1_000).step_by(3) {
             assert_eq!(documents.doc(), document);
             documents.advance();
@@ -462,7 +496,9 @@ mod tests {
         let mut numbers = Cursor::new(&marks.numbers);
         assert_eq!([numbers.get(0), numbers.get(1), numbers.get(2)], [2, 0, 1]);
         let paths = columns.column(ColumnOf::Path);
-        assert!(paths.known().unwrap().is_empty());
+        assert!(paths.known().unwrap().is_none());
+        assert_eq!(paths.text(2).unwrap().as_deref(), Some("/y"));
+        assert_eq!((marks.text(1).unwrap().as_deref(), marks.text(3).unwrap()), (Some("a"), None));
         assert_eq!(paths.keywords.len(), 2);
     }
 
@@ -479,11 +515,13 @@ mod tests {
                 let Ok(columns) = Columns::open(&OwnedBytes::new(bytes), 300) else { continue };
                 for of in ColumnOf::ALL {
                     let column = columns.column(of);
+                    // Counts are made room for by it.
+                    assert!(column.keywords.len() <= 300);
                     let mut numbers = Cursor::new(&column.numbers);
                     for document in 0..300 {
                         numbers.get(document);
                     }
-                    for keyword in column.known().unwrap_or_default() {
+                    for keyword in column.known().unwrap_or_default().unwrap_or_default() {
                         let mut documents = column.documents(keyword);
                         while documents.doc() != TERMINATED {
                             assert!(documents.doc() < 300);

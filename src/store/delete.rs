@@ -48,7 +48,8 @@ fn origins(partition: &Partition) -> Result<Vec<(String, u64)>, StoreError> {
     let mut found: Vec<(String, u64)> = Vec::new();
     let view = partition.view();
     for reader in view.searcher.segment_readers() {
-        for keyword in view.part(reader.segment_id())?.columns.column(ColumnOf::Container).known()? {
+        let column = view.part(reader.segment_id())?.columns.column(ColumnOf::Container);
+        for keyword in column.known()?.unwrap_or_default() {
             let (origin, count) = (keyword.text.to_string(), u64::from(keyword.count));
             match found.iter_mut().find(|(known, _)| *known == origin) {
                 Some((_, sum)) => *sum += count,

@@ -155,7 +155,7 @@ impl<W: Write> FileWriter<W> {
 
     /// Adds a packed block of so many documents.
     fn write_block(&mut self, packed: &[u8], unpacked_bytes: u32, count: DocId) -> io::Result<()> {
-        self.end += count;
+        self.end = self.end.saturating_add(count);
         self.entries.extend_from_slice(&self.written_bytes.to_le_bytes());
         for number in [packed.len() as u32, unpacked_bytes, self.end] {
             self.entries.extend_from_slice(&number.to_le_bytes());
@@ -221,7 +221,8 @@ impl Lines {
             let end = start.checked_add(packed::u32_at(entry, 8)? as usize)?;
             let documents = self.end(at)?..self.end(at + 1)?;
             let (packed, unpacked_bytes) = (self.blocks.get(start..end)?, packed::u32_at(entry, 12)? as usize);
-            (documents.start < documents.end).then_some(Entry { packed, unpacked_bytes, documents })
+            let is_one_of_all = documents.start < documents.end && documents.end <= self.end(self.block_count())?;
+            is_one_of_all.then_some(Entry { packed, unpacked_bytes, documents })
         };
         read().ok_or_else(|| damaged("a block of lines is not where it was written"))
     }
@@ -265,7 +266,7 @@ impl Block {
             let mut lengths = packed::take_bytes(&mut rest, lengths_bytes)?;
             let texts_at = bytes.len() - rest.len();
             let mut end = texts_at;
-            let mut ends = Vec::with_capacity(entry.documents.len());
+            let mut ends = Vec::with_capacity(entry.documents.len().min(lengths.len()));
             for _ in entry.documents.clone() {
                 let length = packed::take_usize(&mut lengths)?;
                 let line_end = end.checked_add(length / 2)?;
@@ -277,6 +278,11 @@ impl Block {
         };
         let (texts_at, ends) = read().ok_or_else(|| damaged("a block of lines is not what was written"))?;
         Ok(Self { documents: entry.documents.clone(), bytes, ends, texts_at })
+    }
+
+    /// How many bytes of memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<[usize; 2]>()
     }
 
     /// Whether the document's line is one of these.

@@ -149,7 +149,7 @@ impl Partition {
 
     fn new(index: Index, path: &Path) -> tantivy::Result<Self> {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let view = View::open(IndexReader::searcher(&reader), None)?;
+        let view = View::open(IndexReader::searcher(&reader), &Arc::default(), None)?;
         Ok(Self { path: path.to_owned(), index, reader, view: RwLock::new(Arc::new(view)) })
     }
 
@@ -161,7 +161,8 @@ impl Partition {
     /// Shows what was committed to searches that begin from now on.
     pub(super) fn reload(&self) -> Result<(), StoreError> {
         self.reader.reload()?;
-        let view = Arc::new(View::open(self.reader.searcher(), Some(&self.view()))?);
+        let before = self.view();
+        let view = Arc::new(View::open(self.reader.searcher(), &before.is_there, Some(&before))?);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         Ok(())
     }
@@ -229,6 +230,8 @@ impl Partition {
 impl Partition {
     /// Deletes the documents that have one of these keywords, and writes their segments anew without them.
     pub(super) fn delete(&self, column: ColumnOf, keywords: Vec<String>) -> Result<(), StoreError> {
+        // An attempt before may have changed the segments.
+        self.reload()?;
         let mut writer = self.writer()?;
         // Files of an attempt before that did not come to its commit stand in the way of this one's.
         writer.collect_garbage();

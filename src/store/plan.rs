@@ -68,18 +68,26 @@ fn plan(decision: &Decision, view: &Arc<View>) -> Result<Plan, StoreError> {
         Decision::TokenPrefix(prefix) => Box::new(WordQuery::prefix(view, prefix)),
         Decision::All(parts) if parts.is_empty() => Box::new(AllQuery),
         Decision::All(parts) => {
-            let mut plans: Vec<(Occur, Plan)> = Vec::new();
+            let mut plans: Vec<(u8, Plan)> = Vec::new();
             // One column's parts are one question to its keywords.
             for column in ColumnOf::ALL {
                 let of_column: Vec<_> = parts.iter().filter(|part| decided_by(part) == Some(column)).cloned().collect();
                 if !of_column.is_empty() {
                     let of_column = KeywordQuery::of_decision(view, column, Decision::All(of_column));
-                    plans.push((Occur::Must, Box::new(of_column)));
+                    plans.push((if column.has_documents() { 1 } else { 4 }, Box::new(of_column)));
                 }
             }
             for part in parts.iter().filter(|part| decided_by(part).is_none()) {
-                plans.push((Occur::Must, plan(part, view)?));
+                let rank = match part {
+                    Decision::Token(_) => 0,
+                    Decision::TokenPrefix(_) => 3,
+                    _ => 2,
+                };
+                plans.push((rank, plan(part, view)?));
             }
+            // A segment is done with at the first that it has nothing of: what is found out quickly comes first.
+            plans.sort_by_key(|(rank, _)| *rank);
+            let plans = plans.into_iter().map(|(_, plan)| (Occur::Must, plan)).collect();
             Box::new(BooleanQuery::new(plans))
         }
         Decision::Any(parts) if parts.is_empty() => Box::new(EmptyQuery),

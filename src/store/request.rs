@@ -19,9 +19,11 @@ const MAX_KEYWORD_BYTES: usize = 512;
 /// What a record has is nothing that a keyword can tell.
 struct Untold;
 
-/// The keyword of a record's method and status, and that of its path; empty where it has none.
-pub(super) fn keywords(record: &Record) -> (String, String) {
-    let Some(found) = Found::in_fields(record) else { return <(String, String)>::default() };
+/// The keyword of a record's method and status, and that of its path; empty where it has none. And its
+/// signature, which is met on the way.
+pub(super) fn keywords(record: &Record) -> (String, String, Option<FieldValue<'_>>) {
+    let (found, signature) = Found::in_fields(record);
+    let Some(found) = found else { return (String::new(), String::new(), signature) };
     let told = |short, long| found.told(record, short, long);
     let method = told(RequestField::Method, RequestField::HttpMethod);
     let status = told(RequestField::Status, RequestField::HttpStatus);
@@ -35,7 +37,7 @@ pub(super) fn keywords(record: &Record) -> (String, String) {
         _ => UNSURE.to_owned(),
     };
     let path = told(RequestField::Path, RequestField::HttpPath).unwrap_or_else(|Untold| UNSURE.to_owned());
-    (request, path)
+    (request, path, signature)
 }
 
 /// The method and the status of a keyword.
@@ -69,8 +71,9 @@ enum Values<'r> {
 }
 
 impl<'r> Found<'r> {
-    /// None where there is nothing to be found.
-    fn in_fields(record: &'r Record) -> Option<Self> {
+    /// None where there is nothing to be found; and the signature, if there is one.
+    fn in_fields(record: &'r Record) -> (Option<Self>, Option<FieldValue<'r>>) {
+        let mut signature = None;
         let mut found = Self { of_name: [Values::Absent; RequestField::ALL.len()], has_others: false };
         let mut is_one = false;
         record.fields().for_each(|name, value, _| match might_be(name) {
@@ -84,9 +87,10 @@ impl<'r> Found<'r> {
             Some(field) if text::eq_fold(field.as_str(), name) => {
                 (found.has_others, is_one) = (true, true);
             }
+            None if name == "signature" => signature = signature.or(Some(value)),
             _ => {}
         });
-        is_one.then_some(found)
+        (is_one.then_some(found), signature)
     }
 
     /// What a record has under the two names of a field, as a keyword tells it: empty where it has
@@ -176,7 +180,7 @@ mod tests {
                     (Some(method), Some(status)) => format!("{method}{SEPARATOR}{status}"),
                     _ => UNSURE.to_owned(),
                 };
-                let expected = (request, path.unwrap_or_else(|| UNSURE.to_owned()));
+                let expected = (request, path.unwrap_or_else(|| UNSURE.to_owned()), None);
                 assert_eq!(keywords(&record), expected, "{:?} {:?}", field(first), field(second));
             }
         }

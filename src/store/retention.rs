@@ -102,7 +102,8 @@ pub(super) struct Room {
 
 /// A removed partition, whose bytes come free when the last search in it ends, or later.
 struct Going {
-    partition: Weak<Partition>,
+    /// Of the partition and of what searches hold of it.
+    is_there: Weak<()>,
     bytes: u64,
     free_before: u64,
     since: Instant,
@@ -111,7 +112,7 @@ struct Going {
 impl Going {
     /// Whether its bytes may still come free.
     fn is_awaited(&self, free_bytes: u64) -> bool {
-        let is_searched = self.partition.strong_count() > 0;
+        let is_searched = self.is_there.strong_count() > 0;
         is_searched || (self.since.elapsed() < LINGER && free_bytes < self.free_before.saturating_add(self.bytes / 2))
     }
 }
@@ -138,10 +139,10 @@ impl Room {
     }
 
     /// A partition is about to be removed.
-    pub(super) fn goes(&mut self, partition: &Arc<Partition>, root: &Path) {
+    pub(super) fn goes(&mut self, partition: &Partition, root: &Path) {
         let (free_before, _) = filesystem_bytes(root).unwrap_or_default();
-        let (partition, bytes) = (Arc::downgrade(partition), partition.size_bytes());
-        self.going.push(Going { partition, bytes, free_before, since: Instant::now() });
+        let (is_there, bytes) = (Arc::downgrade(&partition.view().is_there), partition.size_bytes());
+        self.going.push(Going { is_there, bytes, free_before, since: Instant::now() });
     }
 }
 
@@ -189,6 +190,19 @@ pub(super) fn check_in_background(shared: &Arc<Shared>) -> Receiver<(Key, Vec<Pa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_removed_is_awaited_while_a_search_holds_it() {
+        let root = tempfile::tempdir().unwrap();
+        let partition = Partition::create(root.path(), Key { day: 1, part: 0 }).unwrap();
+        let view = partition.view();
+        let since = Instant::now().checked_sub(2 * LINGER).unwrap();
+        let going = Going { is_there: Arc::downgrade(&view.is_there), bytes: 8, free_before: 0, since };
+        drop(partition);
+        assert!(going.is_awaited(100));
+        drop(view);
+        assert!(!going.is_awaited(100));
+    }
 
     #[test]
     fn whole_days_go_oldest_first_and_never_the_newest() {

@@ -160,13 +160,13 @@ impl RecordDocument {
     /// `origin` is that of the record's container.
     pub(super) fn new(batch: &Arc<[Record]>, index: usize, origin: Arc<str>) -> Self {
         let record = &batch[index];
+        let (request, path, signature) = request::keywords(record);
         // A parser finds the fields of a line again, but not what other lines had a part in.
-        let extra = match record.fields().get("signature") {
+        let extra = match signature {
             Some(FieldValue::Text(signature)) => format!(r#"{{"signature":"{signature}"}}"#),
             _ if record.kind == Kind::Line || record.fields.is_empty() => String::new(),
             _ => serde_json::to_string(&record.fields()).unwrap_or_default(),
         };
-        let (request, path) = request::keywords(record);
         Self { batch: Arc::clone(batch), index, origin, marks: Marks::of(record).keyword(), request, path, extra }
     }
 

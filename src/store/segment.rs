@@ -1,5 +1,6 @@
 //! One segment of a partition: its documents read back as records.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -32,8 +33,8 @@ struct Read {
     lines: VecDeque<lines::Block>,
 }
 
-/// So many blocks of lines are kept.
-const KEPT_BLOCKS: usize = 8;
+/// So much of lines is kept: in order of time, the records of many services are read in turn.
+const KEPT_BYTES: usize = 4 << 20;
 
 impl<'a> Segment<'a> {
     pub(super) fn open(shared: &'a Shared, view: &'a View, ordinal: SegmentOrdinal) -> Result<Self, StoreError> {
@@ -56,10 +57,8 @@ impl<'a> Segment<'a> {
     }
 
     /// The keyword that a document has; empty where it has none.
-    fn keyword(&self, of: ColumnOf, number: i64) -> Result<&str, StoreError> {
-        let known = self.part.columns.column(of).known()?;
-        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-        Ok(place.and_then(|place| known.get(place)).map_or("", |keyword| &keyword.text))
+    fn keyword(&self, of: ColumnOf, number: i64) -> Result<Cow<'_, str>, StoreError> {
+        Ok(self.part.columns.column(of).text(number)?.unwrap_or_default())
     }
 
     /// Reads a document.
@@ -74,21 +73,25 @@ impl<'a> Segment<'a> {
         let mut read = self.read.borrow_mut();
         let (time_ns, ordinal) = (read.times.get(doc), read.ordinals.get(doc));
         let (origin, marks) = (read.origins.get(doc), read.marks.get(doc));
-        if let Some(at) = read.lines.iter().position(|block| block.has(doc)) {
-            read.lines.swap(0, at);
-        } else {
-            read.lines.truncate(KEPT_BLOCKS - 1);
-            read.lines.push_front(self.part.lines.block(doc)?);
-        }
+        let kept = read.lines.iter().position(|block| block.has(doc)).and_then(|at| read.lines.remove(at));
+        let block = match kept {
+            Some(block) => block,
+            None => self.part.lines.block(doc)?,
+        };
+        // What was not read for the longest time goes.
+        while read.lines.iter().map(lines::Block::bytes).sum::<usize>() + block.bytes() > KEPT_BYTES
+            && read.lines.pop_back().is_some()
+        {}
+        read.lines.push_front(block);
         let (raw, extra) = read.lines[0].texts(doc)?;
         let container = if let Some(container) = containers.get(&origin) {
             Arc::clone(container)
         } else {
-            let container = Arc::new(schema::container(self.keyword(ColumnOf::Container, origin)?));
+            let container = Arc::new(schema::container(&self.keyword(ColumnOf::Container, origin)?));
             containers.insert(origin, Arc::clone(&container));
             container
         };
-        let marks = Marks::from_keyword(self.keyword(ColumnOf::Marks, marks)?);
+        let marks = Marks::from_keyword(&self.keyword(ColumnOf::Marks, marks)?);
         let mut fields = if marks.kind == Kind::Line {
             (self.shared.read_fields)(raw, marks.format, time_ns, &container)
         } else {

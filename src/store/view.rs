@@ -17,6 +17,8 @@ use super::words::{self, Dictionary};
 /// A partition at one moment.
 pub(super) struct View {
     pub searcher: Searcher,
+    /// Held by the partition, too: whoever has a weak one sees whether either is still there.
+    pub is_there: Arc<()>,
     parts: HashMap<SegmentId, Arc<Part>>,
 }
 
@@ -32,7 +34,7 @@ impl View {
     ///
     /// # Errors
     /// A file is missing, or not what was written.
-    pub(super) fn open(searcher: Searcher, before: Option<&Self>) -> tantivy::Result<Self> {
+    pub(super) fn open(searcher: Searcher, is_there: &Arc<()>, before: Option<&Self>) -> tantivy::Result<Self> {
         let part = |reader: &SegmentReader| {
             let id = reader.segment_id();
             let part = match before.and_then(|view| view.parts.get(&id)) {
@@ -46,7 +48,7 @@ impl View {
             Ok((id, part))
         };
         let parts = searcher.segment_readers().iter().map(part).collect::<tantivy::Result<_>>()?;
-        Ok(Self { searcher, parts })
+        Ok(Self { searcher, is_there: Arc::clone(is_there), parts })
     }
 
     /// The components of one of its segments.

@@ -23,7 +23,6 @@ pub(super) use dictionary::Dictionary;
 use super::interner::Interner;
 use super::schema::RecordDocument;
 use crate::query::index_text;
-use crate::text::UUID_BYTES;
 use dictionary::{DictionaryWriter, Merged};
 
 /// How the file of a segment ends.
@@ -32,18 +31,18 @@ const EXTENSION: &str = "words";
 /// So much of a UUID is kept: 48 bits, which tell two of any version apart well enough. What they find
 /// has to be read.
 const UUID_PREFIX_BYTES: usize = "7f3a91c4-2b5d".len();
+/// Where they tell nothing, all of it is kept: such are made by hand.
+const NIL: &[u8] = b"00000000-0000";
 
-/// What the index holds of a word: of a UUID its beginning, of all others the word.
+/// What the index holds of a word, or of the beginning of one: of a UUID no more than its own beginning.
 pub(super) fn held(word: &str) -> &[u8] {
     let word = word.as_bytes();
-    // Nothing else has a dash.
-    if word.len() == UUID_BYTES && word[8] == b'-' { &word[..UUID_PREFIX_BYTES] } else { word }
-}
-
-/// The same of the beginning of a word: all that it can hold of it.
-pub(super) fn held_prefix(prefix: &str) -> &[u8] {
-    let most_bytes = if prefix.contains('-') { UUID_PREFIX_BYTES } else { prefix.len() };
-    &prefix.as_bytes()[..prefix.len().min(most_bytes)]
+    // Nothing but a UUID has a dash, and each has one there.
+    if word.len() > UUID_PREFIX_BYTES && word[8] == b'-' && !word.starts_with(NIL) {
+        &word[..UUID_PREFIX_BYTES]
+    } else {
+        word
+    }
 }
 
 /// Opens the words of a segment.

@@ -98,8 +98,8 @@ impl Steps<'_> {
     fn meet(&mut self, keywords: &Keywords, keyword: i64) -> usize {
         let Some(facet) = &self.axis.by else { return 0 };
         // What cannot be read is counted as none; it is no keyword that was written.
-        let number = match keywords.known_of(keyword) {
-            Ok(Some(known)) => known.with_value(facet, |value| self.number(value)),
+        let number = match keywords.text(keyword) {
+            Ok(Some(text)) => keywords.known(text.as_bytes()).with_value(facet, |value| self.number(value)),
             Ok(None) | Err(_) => self.number(""),
         };
         if let Some(of_keyword) = usize::try_from(keyword).ok().and_then(|keyword| self.of_keyword.get_mut(keyword)) {
@@ -164,7 +164,7 @@ impl Tally for Steps<'_> {
         self.keywords = self.axis.by.as_ref().and_then(ColumnOf::of_facet).map(|of| Keywords::open(segment, of));
         let Some(keywords) = self.keywords.take() else { return Ok(()) };
         self.of_keyword.resize(keywords.len() + 1, UNMET);
-        if self.is_chosen
+        if (self.is_chosen || !keywords.are_known())
             && let Some(facet) = &self.axis.by
         {
             // Of many keywords, one after the other is faster than each when it is met.

@@ -129,13 +129,14 @@ impl Numbers {
         self.count.div_ceil(BLOCK)
     }
 
-    /// Reads a block; answers how many numbers it has.
-    pub(in super::super) fn read(&self, block: usize, numbers: &mut [i64; BLOCK]) -> usize {
+    /// Reads a block; answers how many numbers it has, and whether they are what was written.
+    pub(in super::super) fn read(&self, block: usize, numbers: &mut [i64; BLOCK]) -> (usize, bool) {
         let count = self.count.saturating_sub(block * BLOCK).min(BLOCK);
-        if self.try_read(block, &mut numbers[..count]).is_none() {
+        let is_whole = self.try_read(block, &mut numbers[..count]).is_some();
+        if !is_whole {
             numbers.fill(0);
         }
-        count
+        (count, is_whole)
     }
 
     fn try_read(&self, block: usize, numbers: &mut [i64]) -> Option<()> {
@@ -186,11 +187,12 @@ pub(in super::super) struct Cursor {
     numbers: Numbers,
     documents: Range<DocId>,
     block: [i64; BLOCK],
+    is_damaged: bool,
 }
 
 impl Cursor {
     pub(in super::super) fn new(numbers: &Numbers) -> Self {
-        Self { numbers: numbers.clone(), documents: 0..0, block: [0; BLOCK] }
+        Self { numbers: numbers.clone(), documents: 0..0, block: [0; BLOCK], is_damaged: false }
     }
 
     /// The number of a document; 0 of one that there is not.
@@ -198,7 +200,8 @@ impl Cursor {
     pub(in super::super) fn get(&mut self, document: DocId) -> i64 {
         if !self.documents.contains(&document) {
             let block = document as usize / BLOCK;
-            let count = self.numbers.read(block, &mut self.block);
+            let (count, is_whole) = self.numbers.read(block, &mut self.block);
+            self.is_damaged |= !is_whole && count > 0;
             let start = (block * BLOCK) as DocId;
             self.documents = start..start + count as DocId;
             if !self.documents.contains(&document) {
@@ -206,6 +209,11 @@ impl Cursor {
             }
         }
         self.block[document as usize % BLOCK]
+    }
+
+    /// Whether a number that was asked for could not be read.
+    pub(in super::super) fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 }
 

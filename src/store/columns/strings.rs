@@ -1,5 +1,6 @@
 //! Texts in the order of their bytes ↔ packed blocks, to be read from the first to the last.
 
+use tantivy::DocId;
 use tantivy::directory::OwnedBytes;
 
 use super::super::packed::{self, damaged};
@@ -59,11 +60,12 @@ pub(in super::super) struct Strings {
 }
 
 impl Strings {
-    /// None where the file is not what was written.
-    pub(super) fn open(bytes: &OwnedBytes) -> Option<Self> {
+    /// None where the file is not what was written for so many documents.
+    pub(super) fn open(bytes: &OwnedBytes, max_doc: DocId) -> Option<Self> {
         let blocks_bytes = bytes.len().checked_sub(8)?;
         let count = usize::try_from(packed::u64_at(bytes, blocks_bytes)?).ok()?;
-        Some(Self { blocks: bytes.slice(0..blocks_bytes), count })
+        // Each text is one that a document has.
+        (count <= max_doc as usize).then(|| Self { blocks: bytes.slice(0..blocks_bytes), count })
     }
 
     /// How many there are.
@@ -147,7 +149,7 @@ mod tests {
     }
 
     fn read(bytes: Vec<u8>) -> tantivy::Result<Vec<String>> {
-        let strings = Strings::open(&OwnedBytes::new(bytes)).ok_or_else(|| damaged("too short"))?;
+        let strings = Strings::open(&OwnedBytes::new(bytes), 10_000).ok_or_else(|| damaged("too short"))?;
         let (mut stream, mut texts) = (strings.stream(), Vec::new());
         while stream.advance()? {
             assert_eq!(stream.number(), texts.len());

@@ -1,6 +1,5 @@
 //! A test of a column's keywords → the documents whose keyword passes.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +9,8 @@ use tantivy::{DocId, Score, SegmentReader};
 
 use super::super::columns::{Column, Cursor};
 use super::super::keyword::{ColumnOf, Known};
+use super::super::marked::Marked;
+use super::super::packed::damaged;
 use super::super::view::View;
 use super::listed::{Listed, Passing};
 use super::no_score;
@@ -24,8 +25,8 @@ pub(in super::super) struct KeywordQuery {
     view: Arc<View>,
     column: ColumnOf,
     test: Test,
-    /// What passes, by segment: a search asks several times.
-    found: Arc<Mutex<HashMap<SegmentId, Found>>>,
+    /// What passes in the last segment: a search asks several times.
+    found: Arc<Mutex<Option<(SegmentId, Found)>>>,
 }
 
 #[derive(Clone)]
@@ -42,6 +43,14 @@ impl Test {
             Self::Texts(texts) => texts.iter().any(|text| text == keyword),
         }
     }
+
+    /// Whether no keyword behind this one passes.
+    fn is_behind(&self, keyword: &[u8]) -> bool {
+        match self {
+            Self::Decision(_) => false,
+            Self::Texts(texts) => texts.iter().all(|text| text.as_bytes() <= keyword),
+        }
+    }
 }
 
 /// What passes in a segment.
@@ -50,7 +59,7 @@ enum Found {
     Nothing,
     /// One keyword alone, by its place among those of the column.
     One(usize),
-    Listed(Arc<[DocId]>),
+    Listed(Arc<Marked>),
     /// Which keywords pass: none, then each; and about how many documents.
     Each(Arc<[bool]>, u32),
 }
@@ -77,32 +86,44 @@ impl KeywordQuery {
             Test::Texts(_) => false,
         };
         let mut passing = vec![passes_without];
-        if !self.column.has_documents() {
+        let Some(known) = column.known()? else {
             let mut keywords = column.keywords.stream();
             while keywords.advance()? {
                 let keyword = std::str::from_utf8(keywords.text());
                 passing.push(keyword.is_ok_and(|keyword| self.test.passes(self.column, keyword)));
+                if self.test.is_behind(keywords.text()) {
+                    break;
+                }
             }
             return Ok(match passing.iter().filter(|passes| **passes).count() {
                 0 => Found::Nothing,
                 // How many documents have them is not known; that some have is.
                 _ => Found::Each(passing.into(), max_doc / 2),
             });
-        }
-        let known = column.known()?;
+        };
         passing.extend(known.iter().map(|keyword| self.test.passes(self.column, &keyword.text)));
         let places: Vec<usize> = (0..known.len()).filter(|place| passing[place + 1]).collect();
-        let count: u32 = places.iter().map(|place| known[*place].count).sum();
+        let count = places.iter().map(|place| u64::from(known[*place].count)).sum::<u64>().min(max_doc.into()) as u32;
+        let is_exact = matches!(self.test, Test::Texts(_));
         Ok(match places.as_slice() {
             _ if passes_without => Found::Each(passing.into(), max_doc / 2),
             [] => Found::Nothing,
-            [place] => Found::One(*place),
-            _ if count > max_doc / MANY => Found::Each(passing.into(), count),
+            [place] if !is_exact => Found::One(*place),
+            _ if count > max_doc / MANY && !is_exact => Found::Each(passing.into(), count),
             _ => {
-                let mut documents = Vec::with_capacity(count as usize);
-                places.iter().for_each(|place| column.documents(&known[*place]).take_all(&mut documents));
-                documents.sort_unstable();
-                Found::Listed(documents.into())
+                let mut found = Marked::none_of(max_doc);
+                let mut documents = Vec::new();
+                for place in places {
+                    documents.clear();
+                    let mut postings = column.documents(&known[place]);
+                    postings.take_all(&mut documents);
+                    // What is deleted for good must not be fewer than there are.
+                    if postings.is_damaged() {
+                        return Err(damaged("the documents of a keyword are not what was written"));
+                    }
+                    found.mark(&documents);
+                }
+                Found::Listed(Arc::new(found))
             }
         })
     }
@@ -128,18 +149,19 @@ impl Weight for KeywordQuery {
         let (id, max_doc) = (reader.segment_id(), reader.max_doc());
         let column = self.view.part(id)?.columns.column(self.column);
         let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = if let Some(found) = known.get(&id) {
-            found.clone()
-        } else {
-            let found = self.find(column, max_doc)?;
-            known.insert(id, found.clone());
-            found
+        let found = match &*known {
+            Some((known, found)) if *known == id => found.clone(),
+            _ => {
+                let found = self.find(column, max_doc)?;
+                *known = Some((id, found.clone()));
+                found
+            }
         };
         Ok(match found {
             Found::Nothing => Box::new(EmptyScorer),
             Found::One(place) => {
-                let documents = column.known()?.get(place).map(|keyword| column.documents(keyword));
-                match documents {
+                let keyword = column.known()?.and_then(|known| known.get(place));
+                match keyword.map(|keyword| column.documents(keyword)) {
                     Some(documents) => Box::new(ConstScorer::new(documents, boost)),
                     None => Box::new(EmptyScorer),
                 }

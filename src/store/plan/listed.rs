@@ -5,37 +5,37 @@ use std::sync::Arc;
 use tantivy::{DocId, DocSet, TERMINATED};
 
 use super::super::columns::Cursor;
+use super::super::marked::Marked;
 
-/// Documents in rising order.
+/// Documents that were found, a bit for each document of the segment.
 pub(super) struct Listed {
-    documents: Arc<[DocId]>,
-    at: usize,
+    found: Arc<Marked>,
+    document: DocId,
 }
 
 impl Listed {
-    pub(super) fn new(documents: Arc<[DocId]>) -> Self {
-        Self { documents, at: 0 }
+    pub(super) fn new(found: Arc<Marked>) -> Self {
+        let document = found.next(0).unwrap_or(TERMINATED);
+        Self { found, document }
     }
 }
 
 impl DocSet for Listed {
     fn advance(&mut self) -> DocId {
-        self.at += 1;
-        self.doc()
+        self.seek(self.document.saturating_add(1))
     }
 
     fn seek(&mut self, target: DocId) -> DocId {
-        let rest = self.documents.get(self.at..).unwrap_or_default();
-        self.at += rest.partition_point(|document| *document < target);
-        self.doc()
+        self.document = self.found.next(target).unwrap_or(TERMINATED);
+        self.document
     }
 
     fn doc(&self) -> DocId {
-        self.documents.get(self.at).copied().unwrap_or(TERMINATED)
+        self.document
     }
 
     fn size_hint(&self) -> u32 {
-        self.documents.len().saturating_sub(self.at) as u32
+        self.found.count()
     }
 }
 

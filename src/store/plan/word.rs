@@ -1,6 +1,5 @@
 //! A word, or the beginning of one → the documents that have it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +7,7 @@ use tantivy::index::SegmentId;
 use tantivy::query::{ConstScorer, EmptyScorer, EnableScoring, Explanation, Query, Scorer, Weight};
 use tantivy::{DocId, Score, SegmentReader};
 
+use super::super::marked::Marked;
 use super::super::view::View;
 use super::super::words;
 use super::listed::Listed;
@@ -20,8 +20,8 @@ pub(super) struct WordQuery {
     /// As the index holds it.
     word: Arc<[u8]>,
     is_prefix: bool,
-    /// What was found of a prefix: a search asks several times.
-    found: Arc<Mutex<HashMap<SegmentId, Arc<[DocId]>>>>,
+    /// What was found of a prefix in the last segment: a search asks several times.
+    found: Arc<Mutex<Option<(SegmentId, Arc<Marked>)>>>,
 }
 
 impl WordQuery {
@@ -32,7 +32,7 @@ impl WordQuery {
 
     /// The documents that have a word which begins so; of what goes on within a UUID, more than these.
     pub(super) fn prefix(view: &Arc<View>, prefix: &str) -> Self {
-        Self { word: words::held_prefix(prefix).into(), is_prefix: true, ..Self::word(view, "") }
+        Self { word: words::held(prefix).into(), is_prefix: true, ..Self::word(view, "") }
     }
 }
 
@@ -59,12 +59,13 @@ impl Weight for WordQuery {
             });
         }
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let documents = if let Some(documents) = found.get(&id) {
-            Arc::clone(documents)
-        } else {
-            let documents: Arc<[DocId]> = words.find_prefix(&self.word)?.into();
-            found.insert(id, Arc::clone(&documents));
-            documents
+        let documents = match &*found {
+            Some((known, documents)) if *known == id => Arc::clone(documents),
+            _ => {
+                let documents = Arc::new(words.find_prefix(&self.word)?);
+                *found = Some((id, Arc::clone(&documents)));
+                documents
+            }
         };
         Ok(Box::new(ConstScorer::new(Listed::new(documents), boost)))
     }

@@ -1,11 +1,11 @@
 //! Words in the order of their bytes, with where their documents are ↔ the file of a segment.
 //!
 //! ```text
-//! postings   of words that more than one record has, one after the other
-//! blocks     of words, packed: of each word how much of the one before it begins with, and the rest
+//! blocks     of words, packed: of each word how much of the one before it begins with, and the rest; before
+//!            each, the postings of those of its words that more than one record has
 //! keys       the first word of each block, one after the other
 //! entries    of each block 32 bytes: see Entry
-//! footer     where blocks, keys and entries begin, and the form of the file
+//! footer     where keys and entries begin, and the form of the file
 //! ```
 //!
 //! Nothing is read when a file is opened but its footer. A word is looked for among the keys, which lie
@@ -19,6 +19,7 @@ use std::ops::Range;
 use tantivy::DocId;
 use tantivy::directory::OwnedBytes;
 
+use super::super::marked::Marked;
 use super::super::packed::{self, damaged};
 use super::super::postings::{self, Postings};
 
@@ -26,17 +27,15 @@ use super::super::postings::{self, Postings};
 /// look into.
 const BLOCK_BYTES: usize = 8 * 1024;
 const ENTRY_BYTES: usize = 32;
-const FOOTER_BYTES: usize = 28;
+const FOOTER_BYTES: usize = 20;
 /// The form of the file.
 const VERSION: u32 = 1;
 
 /// Writes words, which have to come in order.
 pub(super) struct DictionaryWriter<W> {
     write: W,
-    /// Bytes of postings that were written.
-    postings_bytes: u64,
-    /// Packed blocks.
-    blocks: Vec<u8>,
+    /// Bytes of postings and blocks that were written.
+    written_bytes: u64,
     keys: Vec<u8>,
     entries: Vec<u8>,
     open: OpenBlock,
@@ -62,8 +61,7 @@ impl<W: Write> DictionaryWriter<W> {
     pub(super) fn new(write: W) -> Self {
         Self {
             write,
-            postings_bytes: 0,
-            blocks: Vec::new(),
+            written_bytes: 0,
             keys: Vec::new(),
             entries: Vec::new(),
             open: OpenBlock::default(),
@@ -80,7 +78,7 @@ impl<W: Write> DictionaryWriter<W> {
             let start = self.keys.len();
             self.keys.extend_from_slice(word);
             self.open.key = start..self.keys.len();
-            self.open.postings_at = self.postings_bytes;
+            self.open.postings_at = self.written_bytes;
         }
         let shared = self.last.iter().zip(word).take_while(|(a, b)| a == b).count();
         packed::put(shared as u64, &mut self.open.lengths);
@@ -94,7 +92,7 @@ impl<W: Write> DictionaryWriter<W> {
             postings::encode(documents, &mut self.scratch);
             packed::put(self.scratch.len() as u64, &mut self.open.places);
             self.write.write_all(&self.scratch)?;
-            self.postings_bytes += self.scratch.len() as u64;
+            self.written_bytes += self.scratch.len() as u64;
         }
         self.last.clear();
         self.last.extend_from_slice(word);
@@ -112,17 +110,18 @@ impl<W: Write> DictionaryWriter<W> {
         for part in [&mut open.lengths, &mut open.places, &mut open.letters] {
             block.append(part);
         }
-        let at = self.blocks.len() as u64;
-        self.blocks.extend_from_slice(&packed::pack(&block)?);
+        let packed = packed::pack(&block)?;
+        self.write.write_all(&packed)?;
         let entry = Entry {
-            block_at: at,
+            block_at: self.written_bytes,
             postings_at: open.postings_at,
-            block_bytes: (self.blocks.len() as u64 - at) as u32,
+            block_bytes: packed.len() as u32,
             unpacked_bytes: block.len() as u32,
             key_at: open.key.start as u32,
             key_bytes: open.key.len() as u32,
         };
         entry.write(&mut self.entries);
+        self.written_bytes += packed.len() as u64;
         open.words = 0;
         Ok(())
     }
@@ -132,13 +131,12 @@ impl<W: Write> DictionaryWriter<W> {
         if self.open.words > 0 {
             self.end_block()?;
         }
-        let blocks_at = self.postings_bytes;
-        let keys_at = blocks_at + self.blocks.len() as u64;
+        let keys_at = self.written_bytes;
         let entries_at = keys_at + self.keys.len() as u64;
-        for part in [&self.blocks, &self.keys, &self.entries] {
+        for part in [&self.keys, &self.entries] {
             self.write.write_all(part)?;
         }
-        for number in [blocks_at, keys_at, entries_at] {
+        for number in [keys_at, entries_at] {
             self.write.write_all(&number.to_le_bytes())?;
         }
         self.write.write_all(&VERSION.to_le_bytes())?;
@@ -148,7 +146,6 @@ impl<W: Write> DictionaryWriter<W> {
 
 /// Where a block of words is.
 struct Entry {
-    /// In the part of blocks.
     block_at: u64,
     /// Where the postings of its first word begin.
     postings_at: u64,
@@ -183,8 +180,8 @@ impl Entry {
 /// The words of a segment.
 #[derive(Clone)]
 pub(in super::super) struct Dictionary {
-    postings: OwnedBytes,
-    blocks: OwnedBytes,
+    /// Postings and blocks.
+    content: OwnedBytes,
     keys: OwnedBytes,
     entries: OwnedBytes,
     max_doc: DocId,
@@ -201,15 +198,13 @@ impl Dictionary {
             let footer = &bytes[content_bytes..];
             let number = |at: usize| packed::u64_at(footer, at);
             let place = |at: usize| usize::try_from(number(at)?).ok();
-            let (blocks_at, keys_at, entries_at) = (place(0)?, place(8)?, place(16)?);
-            let is_whole = blocks_at <= keys_at
-                && keys_at <= entries_at
+            let (keys_at, entries_at) = (place(0)?, place(8)?);
+            let is_whole = keys_at <= entries_at
                 && entries_at <= content_bytes
                 && (content_bytes - entries_at) % ENTRY_BYTES == 0
-                && packed::u32_at(footer, 24)? == VERSION;
+                && packed::u32_at(footer, 16)? == VERSION;
             is_whole.then(|| Self {
-                postings: bytes.slice(0..blocks_at),
-                blocks: bytes.slice(blocks_at..keys_at),
+                content: bytes.slice(0..keys_at),
                 keys: bytes.slice(keys_at..entries_at),
                 entries: bytes.slice(entries_at..content_bytes),
                 max_doc,
@@ -256,29 +251,21 @@ impl Dictionary {
         Ok(None)
     }
 
-    /// The documents of each word that begins with `prefix`, in rising order, each once.
-    pub(in super::super) fn find_prefix(&self, prefix: &[u8]) -> tantivy::Result<Vec<DocId>> {
-        // A bit for each: many words can begin so, and have the same documents.
-        let mut has_word = vec![0_u64; self.max_doc as usize / 64 + 1];
+    /// The documents of all words that begin with `prefix`.
+    pub(in super::super) fn find_prefix(&self, prefix: &[u8]) -> tantivy::Result<Marked> {
+        let mut found = Marked::none_of(self.max_doc);
         let mut documents = Vec::new();
         let mut words = self.from(self.block_of(prefix))?;
         while words.advance()? {
             if words.word().starts_with(prefix) {
                 documents.clear();
                 words.documents(&mut documents)?;
-                documents.iter().for_each(|document| has_word[*document as usize / 64] |= 1 << (document % 64));
+                found.mark(&documents);
             } else if words.word() > prefix {
                 break;
             }
         }
-        documents.clear();
-        for (at, mut bits) in has_word.into_iter().enumerate() {
-            while bits != 0 {
-                documents.push(at as DocId * 64 + bits.trailing_zeros());
-                bits &= bits - 1;
-            }
-        }
-        Ok(documents)
+        Ok(found)
     }
 
     /// All words.
@@ -330,7 +317,7 @@ impl Words<'_> {
         self.next_block += 1;
         let packed = usize::try_from(entry.block_at)
             .ok()
-            .and_then(|at| self.dictionary.blocks.get(at..at.checked_add(entry.block_bytes as usize)?));
+            .and_then(|at| self.dictionary.content.get(at..at.checked_add(entry.block_bytes as usize)?));
         let packed = packed.ok_or_else(|| damaged("a block of words is not there"))?;
         self.block = packed::unpack(packed, entry.unpacked_bytes as usize)?;
         let mut rest = self.block.as_slice();
@@ -340,7 +327,7 @@ impl Words<'_> {
             let start = self.block.len() - rest.len();
             let places_at = start.checked_add(lengths)?;
             let letters_at = places_at.checked_add(places)?;
-            (letters_at <= self.block.len()).then_some((words, start, places_at, letters_at))
+            (words > 0 && letters_at <= self.block.len()).then_some((words, start, places_at, letters_at))
         });
         let Some((words, start, places_at, letters_at)) = parts else {
             return Err(damaged("a block of words is not what was written"));
@@ -357,7 +344,7 @@ impl Words<'_> {
     /// Goes to the next word; false where there is none.
     pub(super) fn advance(&mut self) -> tantivy::Result<bool> {
         if self.count > 1 {
-            self.postings_at += self.place;
+            self.postings_at = self.postings_at.saturating_add(self.place);
         }
         self.count = 0;
         if self.left == 0 {
@@ -405,10 +392,10 @@ impl Words<'_> {
         let range = || {
             let start = usize::try_from(self.postings_at).ok()?;
             let end = start.checked_add(usize::try_from(self.place).ok()?)?;
-            (end <= self.dictionary.postings.len()).then_some(start..end)
+            (end <= self.dictionary.content.len()).then_some(start..end)
         };
         let range = range().ok_or_else(|| damaged("the documents of a word are not there"))?;
-        Ok(Postings::new(self.dictionary.postings.slice(range), self.count, max_doc))
+        Ok(Postings::new(self.dictionary.content.slice(range), self.count, max_doc))
     }
 
     /// Appends the documents of the word.
@@ -555,7 +542,10 @@ mod tests {
                 let mut expected: Vec<DocId> = with.flat_map(|(_, documents)| documents.iter().copied()).collect();
                 expected.sort_unstable();
                 expected.dedup();
-                assert_eq!(dictionary.find_prefix(prefix.as_bytes()).unwrap(), expected, "{prefix:?}");
+                let found = dictionary.find_prefix(prefix.as_bytes()).unwrap();
+                let after = |last: &DocId| found.next(last + 1);
+                let found: Vec<DocId> = std::iter::successors(found.next(0), after).collect();
+                assert_eq!(found, expected, "{prefix:?}");
             }
         }
     }

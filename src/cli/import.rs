@@ -84,7 +84,7 @@ enum ImportError {
 /// How soon a full queue is asked again whether the store is paused.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A batch has about so many bytes of lines.
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = 128 * 1024;
 /// How far ahead of us a line may claim to be, by a clock that is fast or a zone that is not said.
 const FUTURE_NS: i64 = DAY_NS;
 

@@ -1,5 +1,6 @@
 //! Files of log lines, of whatever kind → records: what `parse` and `import` share.
 
+mod flat;
 mod kind;
 mod reader;
 mod source;

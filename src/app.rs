@@ -3,6 +3,7 @@
 
 mod labels;
 mod observe;
+mod questions;
 mod sink;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::pipeline::Settings;
 use crate::record::Container;
 use crate::redact::Redactor;
 use crate::store::{ReadFields, Store, StoreError};
+use questions::Questions;
 
 /// Why Foghorn cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,9 @@ pub enum StartError {
     /// The engine's client cannot be made: certificates. An engine that is merely away is no error.
     #[error("docker.host: {0}")]
     Engine(#[from] docker::client::EngineError),
+    /// The threads for questions cannot be started.
+    #[error("the system gives no more threads: {0}")]
+    Threads(std::io::Error),
 }
 
 /// A running Foghorn.
@@ -55,6 +60,8 @@ pub struct App {
     source: JoinHandle<()>,
     http: JoinHandle<()>,
     store: Store,
+    /// Ends last.
+    _questions: Questions,
 }
 
 impl App {
@@ -81,11 +88,13 @@ impl App {
         let exposition = Exposition::new(registry, observe::observe(board.clone(), store.reader(), live.clone()));
 
         let stop_http = CancellationToken::new();
+        let questions = Questions::start().map_err(StartError::Threads)?;
         let handles = Handles {
             store: store.reader(),
             live,
             board: board.clone(),
             exposition,
+            questions: questions.handle(),
             config: config.http,
             stop: stop_http.clone(),
         };
@@ -113,7 +122,7 @@ impl App {
         };
         let source = tokio::spawn(docker::run(watch).instrument(info_span!("docker")));
         info!(%address, engine = %config.docker.host, "started");
-        Ok(Self { address, stop_source, stop_http, source, http, store })
+        Ok(Self { address, stop_source, stop_http, source, http, store, _questions: questions })
     }
 
     /// Stops in data order: no more reading, what was read made durable, then the listeners.

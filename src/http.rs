@@ -47,6 +47,8 @@ pub struct Handles {
     pub board: Board,
     /// `/metrics`.
     pub exposition: Exposition,
+    /// The threads on which questions to the index are answered.
+    pub questions: tokio::runtime::Handle,
     /// Limits.
     pub config: HttpConfig,
     /// Ends the server and the responses that would go on for ever.
@@ -58,29 +60,30 @@ impl Handles {
     fn deadline(&self) -> Deadline {
         Deadline::at(Instant::now() + self.config.query_timeout)
     }
+
+    /// Answers what takes a thread's time, on one of those for questions. It is given up where the client
+    /// hangs up, because then this future is dropped.
+    async fn answer<T: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        answer: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        struct Waiting(Deadline);
+        impl Drop for Waiting {
+            fn drop(&mut self) {
+                self.0.give_up();
+            }
+        }
+        let _waiting = Waiting(deadline);
+        let answered = self.questions.spawn_blocking(answer).await.map_err(|error| ApiError::internal(&error))?;
+        answered.map_err(|error| ApiError::internal(&error))
+    }
 }
 
 /// The earliest and the latest time of all records. Every segment's times are looked at.
 async fn time_range(handles: &Handles) -> Result<Option<(i64, i64)>, ApiError> {
     let store = handles.store.clone();
-    waiting(handles.deadline(), move || Ok(store.time_range())).await
-}
-
-/// Answers what takes a thread's time. It is given up where the client hangs up, because then this
-/// future is dropped.
-async fn waiting<T: Send + 'static>(
-    deadline: Deadline,
-    answer: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, ApiError> {
-    struct Waiting(Deadline);
-    impl Drop for Waiting {
-        fn drop(&mut self) {
-            self.0.give_up();
-        }
-    }
-    let _waiting = Waiting(deadline);
-    let answered = tokio::task::spawn_blocking(answer).await.map_err(|error| ApiError::internal(&error))?;
-    answered.map_err(|error| ApiError::internal(&error))
+    handles.answer(handles.deadline(), move || Ok(store.time_range())).await
 }
 
 /// The routes.

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::Handles;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::{Handles, waiting};
 use crate::query::{BuiltinField, Expr, Query, Test, Value};
 use crate::record::{Container, Record, RecordId, Shown};
 use crate::store::{Deadline, Order, Page, SearchRequest, StoreError, StoreReader};
@@ -49,7 +49,7 @@ pub(super) async fn context(State(handles): State<Handles>, parameters: Paramete
     let count = |name| parameters.number(name, 0, USUAL_RECORDS, MAX_RECORDS);
     let (before, after) = (count("before")?, count("after")?);
     let (store, deadline) = (handles.store.clone(), handles.deadline());
-    let answer = waiting(deadline.clone(), move || {
+    let answer = handles.answer(deadline.clone(), move || {
         let Some(record) = find(&store, &id, &deadline)? else { return Ok(None) };
         let query = around(&record.container, scope);
         let beside = |order, limit: usize| -> Result<Page, StoreError> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::{Handles, time_range, waiting};
+use super::{Handles, time_range};
 use crate::config::duration;
 use crate::record::time_text;
 use crate::store::{Axis, CountRequest, Facet, FacetCounts, MAX_BUCKETS, Series};
@@ -109,21 +109,22 @@ pub(super) async fn histogram(State(handles): State<Handles>, parameters: Parame
         deadline: handles.deadline(),
     };
     let store = handles.store.clone();
-    waiting(request.deadline.clone(), move || {
-        let counted = store.histogram(&request, &axis)?;
-        Ok(Json(HistogramJson {
-            start: time_text(axis.start_ns),
-            step_ms: axis.step_ns / MS_NS,
-            buckets: axis.buckets,
-            by: axis.by.as_ref().map(|facet| facet.name().to_owned()),
-            series: counted.series,
-            others: counted.others,
-            total: counted.total,
-            partial: counted.is_partial,
+    handles
+        .answer(request.deadline.clone(), move || {
+            let counted = store.histogram(&request, &axis)?;
+            Ok(Json(HistogramJson {
+                start: time_text(axis.start_ns),
+                step_ms: axis.step_ns / MS_NS,
+                buckets: axis.buckets,
+                by: axis.by.as_ref().map(|facet| facet.name().to_owned()),
+                series: counted.series,
+                others: counted.others,
+                total: counted.total,
+                partial: counted.is_partial,
+            })
+            .into_response())
         })
-        .into_response())
-    })
-    .await
+        .await
 }
 
 #[derive(Serialize)]
@@ -160,11 +161,13 @@ pub(super) async fn facets(State(handles): State<Handles>, parameters: Parameter
         deadline: handles.deadline(),
     };
     let store = handles.store.clone();
-    waiting(request.deadline.clone(), move || {
-        let counts = store.facets(&request, &fields, top)?;
-        Ok(Json(FacetsJson { facets: counts.facets, total: counts.total, partial: counts.is_partial }).into_response())
-    })
-    .await
+    handles
+        .answer(request.deadline.clone(), move || {
+            let counts = store.facets(&request, &fields, top)?;
+            Ok(Json(FacetsJson { facets: counts.facets, total: counts.total, partial: counts.is_partial })
+                .into_response())
+        })
+        .await
 }
 
 fn facet(parameter: &'static str, name: &str) -> Result<Facet, ApiError> {

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::{Handles, time_range, waiting};
+use super::{Handles, time_range};
 use crate::record::{Record, Shown, time_text};
 use crate::store::{Order, SearchRequest};
 
@@ -83,8 +83,9 @@ async fn page(handles: Handles, request: SearchRequest, form: Form) -> io::Resul
     // For each page anew.
     let deadline = handles.deadline();
     let mut request = SearchRequest { deadline: deadline.clone(), ..request };
-    let found = waiting(deadline, move || {
-        let page = handles.store.search(&request)?;
+    let store = handles.store.clone();
+    let found = handles.answer(deadline, move || {
+        let page = store.search(&request)?;
         let mut bytes = Vec::new();
         page.records.iter().try_for_each(|record| write(record, form, &mut bytes))?;
         let is_stuck = page.is_partial && page.records.is_empty();

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use serde::Serialize;
 
+use super::Handles;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::{Handles, waiting};
 use crate::record::{FieldValue, Record};
 use crate::store::{Order, SearchRequest};
 
@@ -55,13 +55,14 @@ pub(super) async fn fields(State(handles): State<Handles>, parameters: Parameter
         deadline: handles.deadline(),
     };
     let store = handles.store.clone();
-    waiting(request.deadline.clone(), move || {
-        let page = store.search(&request)?;
-        let answer =
-            FieldsJson { fields: fields_of(&page.records), records: page.records.len(), partial: page.is_partial };
-        Ok(Json(answer).into_response())
-    })
-    .await
+    handles
+        .answer(request.deadline.clone(), move || {
+            let page = store.search(&request)?;
+            let answer =
+                FieldsJson { fields: fields_of(&page.records), records: page.records.len(), partial: page.is_partial };
+            Ok(Json(answer).into_response())
+        })
+        .await
 }
 
 fn fields_of(records: &[Record]) -> Vec<FieldJson> {

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::Handles;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::waiting;
 use crate::record::{RecordId, Shown};
 use crate::store::{Order, Page, SearchRequest};
 
@@ -59,10 +58,11 @@ pub(super) async fn logs(State(handles): State<Handles>, parameters: Parameters)
         deadline: handles.deadline(),
     };
     let store = handles.store.clone();
-    waiting(request.deadline.clone(), move || {
-        let page = store.search(&request)?;
-        // Written here, too: a page of long lines is work.
-        Ok(Json(PageJson::from(&page)).into_response())
-    })
-    .await
+    handles
+        .answer(request.deadline.clone(), move || {
+            let page = store.search(&request)?;
+            // Written here, too: a page of long lines is work.
+            Ok(Json(PageJson::from(&page)).into_response())
+        })
+        .await
 }

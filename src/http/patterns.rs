@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use serde::Serialize;
 
+use super::Handles;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
-use super::{Handles, waiting};
 use crate::record::{FieldValue, Level, Position, Record, RecordId, Signature, time_text};
 use crate::signature::{Evidence, Signatures};
 use crate::store::CountRequest;
@@ -68,20 +68,21 @@ pub(super) async fn patterns(State(handles): State<Handles>, parameters: Paramet
     let most = parameters.number("records", 1, USUAL_RECORDS, MAX_RECORDS)?;
     let limit = parameters.limit(USUAL_PATTERNS, MAX_ANSWERED)?;
     let store = handles.store.clone();
-    waiting(request.deadline.clone(), move || {
-        let mut patterns = Patterns::default();
-        let mut is_full = false;
-        let is_late = store.visit(&request, &mut |record| {
-            if patterns.records == most as u64 {
-                is_full = true;
-                return ControlFlow::Break(());
-            }
-            patterns.add(record);
-            ControlFlow::Continue(())
-        })?;
-        Ok(Json(patterns.answer(limit, is_late || is_full)).into_response())
-    })
-    .await
+    handles
+        .answer(request.deadline.clone(), move || {
+            let mut patterns = Patterns::default();
+            let mut is_full = false;
+            let is_late = store.visit(&request, &mut |record| {
+                if patterns.records == most as u64 {
+                    is_full = true;
+                    return ControlFlow::Break(());
+                }
+                patterns.add(record);
+                ControlFlow::Continue(())
+            })?;
+            Ok(Json(patterns.answer(limit, is_late || is_full)).into_response())
+        })
+        .await
 }
 
 /// What was seen of one pattern.

@@ -14,22 +14,35 @@ const BLOCK_DOCUMENTS: u32 = 2_048;
 #[derive(Debug, Default)]
 pub(super) struct Blocks(Vec<(i64, i64)>);
 
-impl Blocks {
-    /// The blocks of documents with these times.
-    pub(super) fn of(times: &[i64]) -> Self {
-        let bounds = |block: &[i64]| {
-            block.iter().fold((i64::MAX, i64::MIN), |(first, last), ns| (first.min(*ns), last.max(*ns)))
-        };
-        Self(times.chunks(BLOCK_DOCUMENTS as usize).map(bounds).collect())
-    }
+/// Notes the bounds of times as they come.
+#[derive(Debug, Default)]
+pub(super) struct BlocksWriter {
+    blocks: Vec<(i64, i64)>,
+    /// Times of the last block.
+    count: u32,
+}
 
-    /// Appends them as they are kept.
-    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
-        for time in self.iter().flat_map(|(first, last)| [first, last]) {
-            bytes.extend_from_slice(&time.to_le_bytes());
+impl BlocksWriter {
+    pub(super) fn push(&mut self, time_ns: i64) {
+        if self.count.is_multiple_of(BLOCK_DOCUMENTS) {
+            self.count = 0;
+            self.blocks.push((time_ns, time_ns));
+        }
+        self.count += 1;
+        if let Some((first, last)) = self.blocks.last_mut() {
+            (*first, *last) = ((*first).min(time_ns), (*last).max(time_ns));
         }
     }
 
+    /// Appends them as [`Blocks::open`] reads them.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+        for time in self.blocks.iter().flat_map(|(first, last)| [first, last]) {
+            bytes.extend_from_slice(&time.to_le_bytes());
+        }
+    }
+}
+
+impl Blocks {
     /// What was written for so many documents; none where it is something else.
     pub(super) fn open(bytes: &[u8], documents: DocId) -> Option<Self> {
         let count = documents.div_ceil(BLOCK_DOCUMENTS) as usize;
@@ -72,6 +85,20 @@ impl Chosen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bounds_survive_their_bytes() {
+        for count in [0, 1, BLOCK_DOCUMENTS, BLOCK_DOCUMENTS + 1, 3 * BLOCK_DOCUMENTS] {
+            let (mut writer, mut bytes) = (BlocksWriter::default(), Vec::new());
+            let times: Vec<i64> = (0..i64::from(count)).map(|n| n * 7_919 % 1_000 - 500).collect();
+            times.iter().for_each(|time| writer.push(*time));
+            writer.write(&mut bytes);
+            let blocks: Vec<_> = Blocks::open(&bytes, count).unwrap().iter().collect();
+            let bounds = |block: &[i64]| (*block.iter().min().unwrap(), *block.iter().max().unwrap());
+            assert_eq!(blocks, times.chunks(BLOCK_DOCUMENTS as usize).map(bounds).collect::<Vec<_>>());
+            assert!(Blocks::open(&bytes, count + 2 * BLOCK_DOCUMENTS).is_none());
+        }
+    }
 
     #[test]
     fn documents_of_blocks_that_are_not_chosen_are_passed_over() {

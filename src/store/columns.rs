@@ -26,7 +26,7 @@ use tantivy::{
     DocId, PluginMergeContext, PluginWriter, PluginWriterContext, Segment, SegmentPlugin, SegmentReader, TantivyError,
 };
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, BlocksWriter};
 use super::interner::Interner;
 use super::keyword::ColumnOf;
 use super::packed::{self, damaged};
@@ -82,15 +82,21 @@ impl SegmentPlugin for ColumnsPlugin {
                     .for_each(|id| f(at, id));
             }
         };
-        let numbers = |of: &dyn Fn(&Columns) -> &Numbers| {
-            let mut cursors: Vec<_> = sources.iter().map(|(_, columns)| Cursor::new(of(columns))).collect();
-            let mut numbers = Vec::new();
-            each(&mut |at, document| numbers.push(cursors[at].get(document)));
-            whole(&cursors).map(|()| numbers)
-        };
         let mut file = FileWriter::default();
-        file.times(numbers(&|columns| &columns.times)?);
-        file.numbers(numbers(&|columns| &columns.ordinals)?.into_iter());
+        {
+            let mut cursors: Vec<_> = sources.iter().map(|(_, columns)| Cursor::new(&columns.times)).collect();
+            let mut times = TimesWriter::default();
+            each(&mut |at, document| times.push(cursors[at].get(document)));
+            whole(&cursors)?;
+            file.times(times);
+        }
+        {
+            let mut cursors: Vec<_> = sources.iter().map(|(_, columns)| Cursor::new(&columns.ordinals)).collect();
+            let mut ordinals = NumbersWriter::default();
+            each(&mut |at, document| ordinals.push(cursors[at].get(document)));
+            whole(&cursors)?;
+            file.packed(ordinals);
+        }
         for of in ColumnOf::ALL {
             let kept: Vec<_> = sources.iter().map(|(_, columns)| columns.column(of)).collect();
             let mut cursors: Vec<_> = kept.iter().map(|column| Cursor::new(&column.numbers)).collect();
@@ -173,8 +179,8 @@ fn merge<'s>(
 /// Gathers the columns of a segment.
 #[derive(Default)]
 struct ColumnsWriter {
-    times: Vec<i64>,
-    ordinals: Vec<u32>,
+    times: TimesWriter,
+    ordinals: NumbersWriter,
     columns: [ColumnWriter; KINDS],
     /// Whose keyword was the last one of the first column: neighbours have the same.
     origin: Option<Arc<str>>,
@@ -201,7 +207,7 @@ impl PluginWriter for ColumnsWriter {
         let document = document.ok_or_else(|| TantivyError::InvalidArgument("only records have columns".into()))?;
         let record = document.record();
         self.times.push(record.time_ns());
-        self.ordinals.push(record.position.ordinal);
+        self.ordinals.push(record.position.ordinal.into());
         let origins = &mut self.columns[ColumnOf::Container as usize];
         match (&self.origin, origins.numbers.last().copied()) {
             (Some(origin), Some(last)) if Arc::ptr_eq(origin, document.origin()) => origins.numbers.push(last),
@@ -219,7 +225,7 @@ impl PluginWriter for ColumnsWriter {
     fn serialize(self: Box<Self>, segment: &Segment, _: Option<&DocIdMapping>) -> tantivy::Result<()> {
         let mut file = FileWriter::default();
         file.times(self.times);
-        file.numbers(self.ordinals.into_iter().map(i64::from));
+        file.packed(self.ordinals);
         for (of, column) in ColumnOf::ALL.into_iter().zip(self.columns) {
             let ColumnWriter { keywords: known, mut numbers } = column;
             let mut keywords = StringsWriter::default();
@@ -237,9 +243,7 @@ impl PluginWriter for ColumnsWriter {
 
     fn mem_usage(&self) -> usize {
         let column = |column: &ColumnWriter| column.keywords.mem_usage() + column.numbers.capacity() * size_of::<u32>();
-        self.times.capacity() * size_of::<i64>()
-            + self.ordinals.capacity() * size_of::<u32>()
-            + self.columns.iter().map(column).sum::<usize>()
+        self.times.numbers.mem_usage() + self.ordinals.mem_usage() + self.columns.iter().map(column).sum::<usize>()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -248,6 +252,20 @@ impl PluginWriter for ColumnsWriter {
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
+    }
+}
+
+/// Packs times as they come, and notes their bounds.
+#[derive(Default)]
+struct TimesWriter {
+    numbers: NumbersWriter,
+    blocks: BlocksWriter,
+}
+
+impl TimesWriter {
+    fn push(&mut self, time_ns: i64) {
+        self.numbers.push(time_ns);
+        self.blocks.push(time_ns);
     }
 }
 
@@ -263,18 +281,21 @@ impl FileWriter {
         self.ends.push(self.bytes.len() as u64);
     }
 
-    fn numbers(&mut self, numbers: impl Iterator<Item = i64>) {
-        let mut writer = NumbersWriter::default();
-        numbers.for_each(|number| writer.push(number));
-        writer.finish(&mut self.bytes);
+    fn packed(&mut self, numbers: NumbersWriter) {
+        numbers.finish(&mut self.bytes);
         self.end_part();
     }
 
+    fn numbers(&mut self, numbers: impl Iterator<Item = i64>) {
+        let mut writer = NumbersWriter::default();
+        numbers.for_each(|number| writer.push(number));
+        self.packed(writer);
+    }
+
     /// Writes the times, and their bounds.
-    fn times(&mut self, times: Vec<i64>) {
-        let blocks = Blocks::of(&times);
-        self.numbers(times.into_iter());
-        blocks.write(&mut self.bytes);
+    fn times(&mut self, times: TimesWriter) {
+        self.packed(times.numbers);
+        times.blocks.write(&mut self.bytes);
         self.end_part();
     }
 
@@ -459,7 +480,9 @@ mod tests {
 
     fn written(rows: &[(i64, &str, &str)]) -> Vec<u8> {
         let mut file = FileWriter::default();
-        file.times(rows.iter().map(|row| row.0).collect());
+        let mut times = TimesWriter::default();
+        rows.iter().for_each(|row| times.push(row.0));
+        file.times(times);
         file.numbers(rows.iter().map(|_| 1));
         for of in ColumnOf::ALL {
             let mut column = ColumnWriter::default();

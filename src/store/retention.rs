@@ -26,6 +26,9 @@ const RESERVE_BYTES: u64 = 32 << 20;
 /// Some file systems free what was removed so much later.
 const LINGER: Duration = Duration::from_mins(1);
 
+/// Checksums are compared when the start is over.
+const CHECK_DELAY: Duration = Duration::from_secs(2);
+
 /// Whether a record would be removed as soon as it was stored.
 pub(super) fn is_too_old(time_ns: i64, retention: &RetentionConfig) -> bool {
     Key::of_time(time_ns).day < oldest_day(retention)
@@ -173,6 +176,8 @@ pub(super) fn check_in_background(shared: &Arc<Shared>) -> Receiver<(Key, Vec<Pa
     let (sender, receiver) = channel();
     let partitions: Vec<_> = shared.visible().partitions.iter().rev().map(|(k, p)| (*k, Arc::downgrade(p))).collect();
     let check = move || {
+        // All that is checked becomes resident for a while, and what is wanted at the start comes first.
+        std::thread::park_timeout(CHECK_DELAY);
         for (key, partition) in partitions {
             let Some(partition) = partition.upgrade() else { continue };
             let files = partition.damaged_files();

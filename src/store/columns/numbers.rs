@@ -67,6 +67,11 @@ impl NumbersWriter {
         self.open.clear();
     }
 
+    /// Bytes of memory.
+    pub(super) fn mem_usage(&self) -> usize {
+        self.blocks.capacity() + self.places.capacity() + self.open.capacity() * size_of::<i64>()
+    }
+
     /// Appends all that was packed.
     pub(super) fn finish(mut self, bytes: &mut Vec<u8>) {
         self.end_block();

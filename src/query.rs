@@ -22,7 +22,7 @@ pub use amount::Amount;
 pub use index::{Decision, index_fields, index_text, is_indexed};
 pub use parse::{MAX_QUERY_BYTES, MAX_TERMS, QueryError};
 pub use phrase::{End, Text};
-pub use value::{Comparison, Pattern, Test, Value};
+pub use value::{Case, Comparison, Pattern, Test, Value};
 
 use crate::record::{FieldValue, Level, Record};
 use crate::text;
@@ -154,8 +154,8 @@ impl BuiltinField {
             (Self::Number, _) => test.accepts("number", FieldValue::Integer(record.container.number.into())),
             (_, Test::Present) => !self.value(record).is_empty(),
             // A name of digits is a name, and no number.
-            (_, Test::Equals(value)) => text::eq_fold(self.value(record), value.text()),
-            (_, Test::Prefix(prefix)) => text::starts_with_fold(self.value(record), prefix),
+            (_, Test::Equals(value)) => value.case().equal(self.value(record), value.text()),
+            (_, Test::Prefix(prefix, case)) => case.begins(self.value(record), prefix),
             (_, Test::Pattern(pattern)) => pattern.is_in(self.value(record)),
             (_, Test::Compare(..) | Test::Range(..)) => false,
         }
@@ -343,10 +343,10 @@ fn meant<'r>(name: &str, record: &'r Record) -> impl Iterator<Item = (&'r str, F
     })
 }
 
-/// Writes the text so that the parser reads it back: as it is where it can stand as a word, else
-/// in quotes.
-fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    if parse::is_plain(text) {
+/// Writes the text so that the parser reads it back: as it is where it can stand as a word in any case,
+/// else in quotes.
+fn write_value(f: &mut fmt::Formatter<'_>, text: &str, case: Case) -> fmt::Result {
+    if case == Case::Any && parse::is_plain(text) {
         return f.write_str(text);
     }
     f.write_str("\"")?;
@@ -356,5 +356,5 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
         }
         write!(f, "{c}")?;
     }
-    f.write_str("\"")
+    f.write_str(if case == Case::Exact { "\"c" } else { "\"" })
 }

@@ -162,16 +162,27 @@ impl Draw {
         let field = fields.get(self.below(fields.len().max(1)));
         let start = |text: &str| text.chars().take(4).collect::<String>();
         let (first, second) = (word(self), word(self));
-        match (self.below(11), field) {
+        let written = |draw: &mut Self| {
+            let mut pieces = Vec::new();
+            text::tokens(&record.raw, |_, range| pieces.push(range));
+            let Some(first) = pieces.get(draw.below(pieces.len().max(1))) else { return String::new() };
+            let last = pieces.iter().find(|range| range.start > first.start).filter(|_| draw.below(2) == 0);
+            record.raw[first.start..last.unwrap_or(first).end].to_owned()
+        };
+        let flag = *self.of(&[&"", &"", &"c"]);
+        match (self.below(13), field) {
             (0, _) => format!("{}*", quoted(&start(&first))),
             (1, _) => quoted(&format!("{first} {second}")),
-            (2, Some((name, value))) => format!("{name}:{}", quoted(value)),
-            (3, Some((name, value))) => format!("{name}:{}*", quoted(&start(value))),
+            (2, Some((name, value))) => format!("{name}:{}{flag}", quoted(value)),
+            (3, Some((name, value))) => format!("{name}:{}{flag}*", quoted(&start(value))),
             (4, Some((name, _))) => format!("{name}:*"),
             (5, Some((name, value))) if value.parse::<f64>().is_ok() => {
                 format!("{name}:{}{value}", self.of(&["<", "<=", ">", ">="]))
             }
-            (6, _) => format!("service:{}", quoted(&record.container.service)),
+            (6, _) => format!("service:{}{flag}", quoted(&record.container.service)),
+            // Words as they are written, and as they are not.
+            (11, _) => format!("{}c{}", quoted(&written(self)), self.of(&["", "*"])),
+            (12, Some((name, value))) => format!("{name}:{}c", quoted(&value.to_uppercase())),
             (7, _) => format!("level:{}{}", self.of(&["", ">=", "<="]), self.of(&["info", "warn", "error"])),
             (8 | 9, _) => {
                 let name = *self.of(&[&"status", &"method", &"path", &"http.status", &"http.path"]);
@@ -179,9 +190,9 @@ impl Draw {
                 let value = query::values(name, record).next().map_or_else(String::new, |value| value.text().into());
                 match self.below(5) {
                     0 => format!("{name}:*"),
-                    1 if !value.is_empty() => format!("{name}:{}*", quoted(&start(&value))),
+                    1 if !value.is_empty() => format!("{name}:{}{flag}*", quoted(&start(&value))),
                     2 => format!("{name}:{}{}", self.of(&["<", "<=", ">", ">="]), self.of(&["200", "404", "500.5"])),
-                    _ => format!("{name}:{}", quoted(&value)),
+                    _ => format!("{name}:{}{flag}", quoted(&value)),
                 }
             }
             _ => quoted(&first),
@@ -206,7 +217,7 @@ impl Draw {
 }
 
 /// Queries of every kind.
-const QUERIES: [&str; 40] = [
+const QUERIES: [&str; 49] = [
     "",
     "error",
     "connection refused",
@@ -247,6 +258,15 @@ const QUERIES: [&str; 40] = [
     "7 OR 12",
     "traceback OR exception OR panic",
     "nothing-that-is-there OR \"neither this\"",
+    "\"ERROR\"c",
+    "\"Error\"c*",
+    "-\"error\"c error",
+    "\"Connection refused\"c OR \"connection refused\"c",
+    "method:\"GET\"c",
+    "-method:\"get\"c method:*",
+    "service:\"JSON\"c OR path:\"/Api\"c*",
+    "message:\"GET\"c* -level:\"error\"",
+    "\"200\"c -\"404\"c",
 ];
 
 fn soon() -> Deadline {

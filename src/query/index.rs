@@ -32,24 +32,28 @@ pub fn index_text(record: &Record, mut f: impl FnMut(&str)) {
 /// The part of [`index_text`] that the fields add to the line's own tokens. Some may be the line's, too: to
 /// look for them there costs more than to hear them twice.
 pub fn index_fields(record: &Record, mut f: impl FnMut(&str)) {
+    field_texts(record, |text| text::tokens(text, |token, _| f(token)));
+}
+
+/// Calls `f` with each text whose tokens are those of [`index_fields`].
+pub(super) fn field_texts(record: &Record, mut f: impl FnMut(&str)) {
     let raw = record.raw.as_bytes();
     let has_escapes = memchr::memchr(0x1b, raw).is_some();
     let is_told = |place: Option<usize>, len| !has_escapes && place.is_some_and(|at| text::stands_apart(raw, at, len));
-    let mut add = |text: &str| text::tokens(text, |token, _| f(token));
     for (name, value, origin) in record.fields().iter_origins() {
         if origin.is_own {
             if !is_told(origin.name_place, name.len()) {
-                name.split('.').for_each(&mut add);
+                name.split('.').for_each(&mut f);
             }
         } else if COMPUTED_NAMES.contains(&name) {
             continue;
         }
         match value {
             FieldValue::Text(text) if is_told(origin.place, text.len()) => {}
-            _ => with_text(value, &mut add),
+            _ => with_text(value, &mut f),
         }
         if let Some(number) = number_of(value) {
-            add(&number.canonical());
+            f(&number.canonical());
         }
     }
 }
@@ -140,11 +144,13 @@ pub(super) fn decision(expr: &Expr) -> Option<Decision> {
         Expr::Not(part) => decision(part).map(|part| Decision::Not(Box::new(part))),
         Expr::Builtin(field, test) => Some(Decision::Builtin(*field, test.clone())),
         Expr::Text(text) => match (text.run().tokens(), text.uuid()) {
-            // Of a UUID, an index may hold the beginning alone.
-            ([token], None) if is_indexed(token) && !token.contains('-') => Some(match text.run().end() {
-                End::Whole => Decision::Token(token.clone()),
-                End::Prefix => Decision::TokenPrefix(token.clone()),
-            }),
+            // Of a UUID, an index may hold the beginning alone, and of case it holds nothing.
+            ([token], None) if is_indexed(token) && !token.contains('-') && text.run().is_told_by_tokens() => {
+                Some(match text.run().end() {
+                    End::Whole => Decision::Token(token.clone()),
+                    End::Prefix => Decision::TokenPrefix(token.clone()),
+                })
+            }
             // The words of a phrase have to follow each other, which no index of words tells.
             _ => None,
         },
@@ -170,7 +176,7 @@ fn collect(expr: &Expr, list: &mut Vec<Decision>) {
         Expr::Field(name, test) => {
             // There are too many paths to look through where words find them.
             let is_found =
-                matches!(name.as_str(), "path" | "http.path") && matches!(test, Test::Equals(_) | Test::Prefix(_));
+                matches!(name.as_str(), "path" | "http.path") && matches!(test, Test::Equals(_) | Test::Prefix(..));
             if !is_found && let Some(decision) = decision(expr) {
                 return list.push(decision);
             }
@@ -181,7 +187,7 @@ fn collect(expr: &Expr, list: &mut Vec<Decision>) {
                 _ if is_computed(name) => {}
                 Test::Present | Test::Compare(..) | Test::Range(..) | Test::Pattern(_) => {}
                 Test::Equals(value) => equal(value, list),
-                Test::Prefix(prefix) => beginning(prefix, list),
+                Test::Prefix(prefix, _) => beginning(prefix, list),
             }
         }
     }

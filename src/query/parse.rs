@@ -2,7 +2,7 @@
 
 use super::amount::Amount;
 use super::phrase::{End, Text};
-use super::value::{Comparison, Pattern, Test, Value};
+use super::value::{Case, Comparison, Pattern, Test, Value};
 use super::{BuiltinField, Expr, Query};
 use crate::record::{Kind, Level, Stream};
 
@@ -57,6 +57,13 @@ fn is_regex(text: &str) -> bool {
 /// The terms as one.
 fn unwrapped(mut parts: Vec<Expr>) -> Expr {
     if parts.len() == 1 { parts.remove(0) } else { Expr::All(parts) }
+}
+
+/// A value as it was typed, without quotes, escapes and the star.
+struct Typed {
+    text: String,
+    end: End,
+    case: Case,
 }
 
 struct Parser<'a> {
@@ -209,8 +216,8 @@ impl<'a> Parser<'a> {
             return self.field(name);
         }
         let start = self.at;
-        let (text, end) = self.value()?;
-        match Text::new(text, end) {
+        let Typed { text, end, case } = self.value()?;
+        match Text::new(text, end, case) {
             Some(text) => Ok(Expr::Text(text)),
             None => Err(self.error(start, "a letter or a digit in the text: signs alone cannot be searched for")),
         }
@@ -242,21 +249,31 @@ impl<'a> Parser<'a> {
             });
         }
         let is_quoted = self.rest().starts_with('"');
-        let test = match self.value()? {
-            (text, End::Prefix) if text.is_empty() => Test::Present,
-            (text, End::Prefix) => Test::Prefix(text),
-            (text, End::Whole) => match range(&text).filter(|_| !is_quoted) {
+        let Typed { text, end, case } = self.value()?;
+        let flag_at = self.flag_at(end);
+        let test = match end {
+            End::Prefix if text.is_empty() => Test::Present,
+            End::Prefix => Test::Prefix(text, case),
+            End::Whole => match range(&text).filter(|_| !is_quoted) {
                 Some((from, to)) => Test::Range(from, to),
-                None => Test::Equals(Value::new(text)),
+                None => Test::Equals(Value::new(text).with_case(case)),
             },
         };
         match BuiltinField::from_name(name) {
             None => Ok(Expr::Field(name.to_owned(), test)),
             Some(field) => match builtin_test(field, test) {
+                Ok(_) if case == Case::Exact && !has_case(field) => {
+                    Err(self.error(flag_at, format!("no \"c\" behind the quotes: \"{}:\" has no case", field.as_str())))
+                }
                 Ok(test) => Ok(Expr::Builtin(field, test)),
                 Err(expected) => Err(self.error(start, expected)),
             },
         }
+    }
+
+    /// Where the `c` is of a value that has just been read and has one.
+    fn flag_at(&self, end: End) -> usize {
+        self.at.saturating_sub(if end == End::Prefix { "c*".len() } else { "c".len() })
     }
 
     /// What stands behind the sign of a comparison.
@@ -266,7 +283,10 @@ impl<'a> Parser<'a> {
         if self.at_end_of_term() {
             return Err(self.error(start, format!("a value after \"{name}:{sign}\"")));
         }
-        let (text, _) = self.value()?;
+        let Typed { text, end, case } = self.value()?;
+        if case == Case::Exact {
+            return Err(self.error(self.flag_at(end), "no \"c\" behind the quotes: a comparison has no case"));
+        }
         match BuiltinField::from_name(name) {
             Some(BuiltinField::Level) => {
                 let Some(than) = level(&text.to_ascii_lowercase()) else {
@@ -327,12 +347,12 @@ impl<'a> Parser<'a> {
         Ok(Some(pattern))
     }
 
-    /// A text in quotes or without, and whether a star follows it.
-    fn value(&mut self) -> Result<(String, End), QueryError> {
+    /// A text in quotes or without, and what follows it.
+    fn value(&mut self) -> Result<Typed, QueryError> {
         if self.rest().starts_with('"') { self.quoted() } else { self.bare() }
     }
 
-    fn quoted(&mut self) -> Result<(String, End), QueryError> {
+    fn quoted(&mut self) -> Result<Typed, QueryError> {
         let start = self.at;
         let mut text = String::new();
         let mut chars = self.rest().char_indices().skip(1).peekable();
@@ -350,15 +370,17 @@ impl<'a> Parser<'a> {
                 Some((_, c)) => text.push(c),
             }
         }
+        let case = if self.rest().starts_with('c') { Case::Exact } else { Case::Any };
+        self.at += usize::from(case == Case::Exact);
         let end = if self.rest().starts_with('*') { End::Prefix } else { End::Whole };
         self.at += usize::from(end == End::Prefix);
         match self.rest().chars().next() {
             Some(c) if !self.ends(c) => Err(self.error(self.at, "a space after the closing quote")),
-            _ => Ok((text, end)),
+            _ => Ok(Typed { text, end, case }),
         }
     }
 
-    fn bare(&mut self) -> Result<(String, End), QueryError> {
+    fn bare(&mut self) -> Result<Typed, QueryError> {
         let word = self.rest().split(|c| self.ends(c)).next().unwrap_or_default();
         let (start, mut text) = (self.at, String::with_capacity(word.len()));
         let (body, end) = match word.strip_suffix('*') {
@@ -383,7 +405,7 @@ impl<'a> Parser<'a> {
             return Err(self.error(start + at, refused));
         }
         self.at += word.len();
-        Ok((text, end))
+        Ok(Typed { text, end, case: Case::Any })
     }
 }
 
@@ -397,14 +419,19 @@ fn names_of_levels() -> String {
     Level::ALL.map(Level::as_str).join(", ")
 }
 
+/// Whether the field has values that someone chose: those of the others are Foghorn's own words, and digits.
+fn has_case(field: BuiltinField) -> bool {
+    matches!(field, BuiltinField::Container | BuiltinField::Project | BuiltinField::Service | BuiltinField::Format)
+}
+
 /// The test as a built-in field has it, or what the field expects.
 fn builtin_test(field: BuiltinField, test: Test) -> Result<Test, String> {
     let value = match &test {
         Test::Equals(value) => value.text(),
-        Test::Prefix(prefix) => prefix,
+        Test::Prefix(prefix, _) => prefix,
         Test::Present | Test::Compare(..) | Test::Range(..) | Test::Pattern(_) => return Ok(test),
     };
-    let is_prefix = matches!(test, Test::Prefix(_));
+    let is_prefix = matches!(test, Test::Prefix(..));
     let lower = value.to_ascii_lowercase();
     let one_of = |names: &[&str]| format!("one of {} after \"{}:\"", names.join(", "), field.as_str());
     let exactly = |value: Option<String>, names: &[&str]| {
@@ -434,7 +461,7 @@ fn builtin_test(field: BuiltinField, test: Test) -> Result<Test, String> {
             let is_hex = lower.bytes().all(|byte| byte.is_ascii_hexdigit());
             match lower.len() {
                 WHOLE if is_hex => Ok(Test::Equals(Value::new(lower))),
-                4..WHOLE if is_hex => Ok(Test::Prefix(lower)),
+                4..WHOLE if is_hex => Ok(Test::Prefix(lower, Case::Any)),
                 _ => Err("4 to 64 hexadecimal digits after \"container_id:\"".to_owned()),
             }
         }

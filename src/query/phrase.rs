@@ -4,8 +4,8 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::index::index_fields;
-use super::value::with_text;
+use super::index::field_texts;
+use super::value::{Case, with_text};
 use crate::record::{COMPUTED_NAMES, Record};
 use crate::text;
 
@@ -15,6 +15,7 @@ use crate::text;
 pub struct Text {
     written: String,
     end: End,
+    case: Case,
     run: Run,
     /// A prefix such as `7f3a91c4-2b*`, which can end within a UUID: the same with that as one
     /// token.
@@ -32,26 +33,25 @@ pub enum End {
 
 impl Text {
     /// The text to find; none where it has no letter or digit, as no index knows it.
-    pub fn new(text: impl Into<String>, end: End) -> Option<Self> {
+    pub fn new(text: impl Into<String>, end: End, case: Case) -> Option<Self> {
         let text = text.into();
-        let (mut tokens, mut last_end, mut uuid) = (Vec::new(), 0, None);
-        text::tokens(&text, |token, range| {
+        let (mut pieces, mut last_end, mut uuid) = (Vec::new(), 0, None);
+        text::tokens(&text, |_, range| {
             let tail = &text[range.start..];
             if uuid.is_none() && tail.len() > range.len() && text::begins_uuid(tail) {
-                let mut tokens = tokens.clone();
-                tokens.push(tail.to_ascii_lowercase());
-                uuid = Some(Run::new(tokens, End::Prefix));
+                let pieces: Vec<&str> = pieces.iter().copied().chain([tail]).collect();
+                uuid = Some(Run::new(&pieces, End::Prefix, case));
             }
-            tokens.push(token.to_owned());
             last_end = range.end;
+            pieces.push(&text[range]);
         });
-        if tokens.is_empty() {
+        if pieces.is_empty() {
             return None;
         }
         // `conn-*` has the whole word `conn`, and then anything.
         let last = if last_end == text.len() { end } else { End::Whole };
         let uuid = uuid.filter(|_| end == End::Prefix);
-        Some(Self { run: Run::new(tokens, last), uuid, written: text, end })
+        Some(Self { run: Run::new(&pieces, last, case), uuid, end, case, written: text })
     }
 
     /// As it was written, without quotes, escapes and the star.
@@ -62,6 +62,11 @@ impl Text {
     /// How it ends.
     pub fn end(&self) -> End {
         self.end
+    }
+
+    /// Whether case counts.
+    pub fn case(&self) -> Case {
+        self.case
     }
 
     /// Its tokens, and how the last of them ends.
@@ -79,7 +84,7 @@ impl Text {
             // One word is what an index holds: also of names, and of numbers in their usual form.
             let mut is_found = self.run.is_in(&record.raw);
             if !is_found && !record.fields().is_empty() {
-                index_fields(record, |token| is_found |= self.run.fits(0, token));
+                field_texts(record, |text| is_found = is_found || self.run.is_in(text));
             }
             return is_found;
         }
@@ -95,7 +100,7 @@ impl Text {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        super::write_quoted(f, &self.written)?;
+        super::write_value(f, &self.written, self.case)?;
         f.write_str(if self.end == End::Prefix { "*" } else { "" })
     }
 }
@@ -104,6 +109,8 @@ impl fmt::Display for Text {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     tokens: Vec<String>,
+    /// The tokens as they were written, where case counts.
+    letters: Option<Vec<String>>,
     end: End,
     /// Knuth, Morris and Pratt's table: where to go on after `at + 1` tokens fitted and the next
     /// did not, so that a phrase is found in one pass however often it repeats itself.
@@ -112,21 +119,39 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn new(tokens: Vec<String>, end: End) -> Self {
-        let mut resume = vec![0; tokens.len()];
+    /// The run of the pieces of a text that are its tokens, as they were written.
+    fn new(pieces: &[&str], end: End, case: Case) -> Self {
+        let tokens: Vec<String> = pieces.iter().map(|piece| text::fold(piece).into_owned()).collect();
+        let letters = (case == Case::Exact).then(|| pieces.iter().map(|piece| (*piece).to_owned()).collect());
+        let mut run = Self { needle: Needle::of(&tokens), tokens, letters, end, resume: Vec::new() };
+        let compared = run.compared();
+        let mut resume = vec![0; compared.len()];
         let mut fitted = 0;
-        for at in 1..tokens.len() {
-            while fitted > 0 && tokens[fitted] != tokens[at] {
+        for at in 1..compared.len() {
+            while fitted > 0 && compared[fitted] != compared[at] {
                 fitted = resume[fitted - 1];
             }
-            fitted += usize::from(tokens[fitted] == tokens[at]);
+            fitted += usize::from(compared[fitted] == compared[at]);
             resume[at] = fitted;
         }
-        Self { needle: Needle::of(&tokens), tokens, end, resume }
+        run.resume = resume;
+        run
     }
 
+    /// In lower case, as an index holds them.
     pub(super) fn tokens(&self) -> &[String] {
         &self.tokens
+    }
+
+    /// Whether the tokens say all of it: there is no letter whose case counts.
+    pub(super) fn is_told_by_tokens(&self) -> bool {
+        let has_no_case = |token: &String| token.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+        self.letters.is_none() || self.tokens.iter().all(has_no_case)
+    }
+
+    /// What a text's tokens have to be: as they are written there where case counts, else in lower case.
+    fn compared(&self) -> &[String] {
+        self.letters.as_deref().unwrap_or(&self.tokens)
     }
 
     pub(super) fn end(&self) -> End {
@@ -138,7 +163,8 @@ impl Run {
             return false;
         }
         let mut fitted = 0;
-        let scan = text::try_tokens(text, |token, _| {
+        let scan = text::try_tokens(text, |token, range| {
+            let token = if self.letters.is_some() { &text[range] } else { token };
             while fitted > 0 && !self.fits(fitted, token) {
                 fitted = self.resume[fitted - 1];
             }
@@ -149,11 +175,8 @@ impl Run {
     }
 
     fn fits(&self, at: usize, token: &str) -> bool {
-        if self.end == End::Prefix && at + 1 == self.tokens.len() {
-            token.starts_with(&self.tokens[at])
-        } else {
-            token == self.tokens[at]
-        }
+        let wanted = &self.compared()[at];
+        if self.end == End::Prefix && at + 1 == self.tokens.len() { token.starts_with(wanted) } else { token == wanted }
     }
 }
 
@@ -201,7 +224,12 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, end: End, line: &str, expected: bool) {
-        assert_eq!(Text::new(text, end).unwrap().is_in(line), expected, "{text:?} in {line:?}");
+        assert_eq!(Text::new(text, end, Case::Any).unwrap().is_in(line), expected, "{text:?} in {line:?}");
+    }
+
+    #[track_caller]
+    fn check_exact(text: &str, end: End, line: &str, expected: bool) {
+        assert_eq!(Text::new(text, end, Case::Exact).unwrap().is_in(line), expected, "{text:?} in {line:?}");
     }
 
     #[test]
@@ -236,9 +264,40 @@ mod tests {
     }
 
     #[test]
+    fn where_case_counts_the_letters_are_the_same() {
+        use End::{Prefix, Whole};
+        check_exact("Refused", Whole, "REFUSED refused Refused", true);
+        check_exact("Refused", Whole, "REFUSED refused Refuse", false);
+        check_exact("Ref", Prefix, "refused REF Refused", true);
+        check_exact("Ref", Prefix, "refused REFUSED", false);
+        check_exact("Connection Refused", Whole, "connection Refused Connection: [Refused]", true);
+        check_exact("Connection Refused", Whole, "connection Refused, Connection refused", false);
+        check_exact("A a A b", Prefix, "A a A a A bc", true);
+        check_exact("A a A b", Prefix, "a A A a a bc", false);
+        check_exact("istanbul", Whole, "İstanbul", false);
+        check_exact("İstanbul", Whole, "İstanbul", true);
+        check_exact("Größe", Whole, "größe GRÖSSE Größe", true);
+        check_exact(&"X".repeat(70), Prefix, &"X".repeat(101), true);
+        check_exact(&"X".repeat(70), Prefix, &"x".repeat(101), false);
+        let line = "id=7F3A91C4-2B5D-4E6F-8A90-C1D2E3F4A5B6 x";
+        check_exact("7F3A91C4-2B5D-4E6F-8A90-C1D2E3F4A5B6", Whole, line, true);
+        check_exact("7f3a91c4-2B5D-4E6F-8A90-C1D2E3F4A5B6", Whole, line, false);
+        check_exact("id=7F3A91C4-2B", Prefix, line, true);
+        check_exact("7F3A91C4-2b", Prefix, line, false);
+        check_exact("12_5", Whole, "12_5", true);
+    }
+
+    #[test]
     fn a_text_of_separators_is_none() {
-        assert_eq!(Text::new(" -- ", End::Whole), None);
-        assert_eq!(Text::new("", End::Prefix), None);
+        assert_eq!(Text::new(" -- ", End::Whole, Case::Any), None);
+        assert_eq!(Text::new("", End::Prefix, Case::Exact), None);
+    }
+
+    /// The tokens as they are written.
+    fn pieces(text: &str) -> Vec<&str> {
+        let mut pieces = Vec::new();
+        text::tokens(text, |_, range| pieces.push(&text[range]));
+        pieces
     }
 
     proptest! {
@@ -251,7 +310,19 @@ mod tests {
                 &window[..first.len()] == first
                     && if prefix { window[first.len()].starts_with(last) } else { window[first.len()] == *last }
             });
-            prop_assert_eq!(Text::new(phrase, end).unwrap().is_in(&line), expected);
+            prop_assert_eq!(Text::new(phrase, end, Case::Any).unwrap().is_in(&line), expected);
+        }
+
+        #[test]
+        fn where_case_counts_a_phrase_is_found_where_its_very_letters_are(phrase in "[aAiİ]( [aAiİ]){0,4}", line in "([aAiİé]c? ){0,12}", prefix: bool) {
+            let end = if prefix { End::Prefix } else { End::Whole };
+            let (tokens, wanted) = (pieces(&line), pieces(&phrase));
+            let (last, first) = wanted.split_last().unwrap();
+            let expected = tokens.windows(wanted.len()).any(|window| {
+                &window[..first.len()] == first
+                    && if prefix { window[first.len()].starts_with(last) } else { window[first.len()] == *last }
+            });
+            prop_assert_eq!(Text::new(phrase, end, Case::Exact).unwrap().is_in(&line), expected);
         }
     }
 }

@@ -198,6 +198,10 @@ fn what_a_query_requires() {
         ("id:x.7f3a91c4-2b*", vec![token("id"), token("x"), prefix("7f3a91c4")]),
         ("id:7f3a91c4-2b", vec![token("id"), token("7f3a91c4"), token("2b")]),
         ("f:\"a \u{1b}[3\"*", vec![token("f"), token("a")]),
+        // The index holds nothing of case.
+        ("\"Conn Ref\"c*", vec![token("conn"), prefix("ref")]),
+        ("-\"Bad\"c -\"123\"c", vec![Not(token("123").into())]),
+        ("at:\"/Api/Use\"c*", vec![token("at"), token("api"), prefix("use")]),
     ] {
         let required = match parsed(query).required() {
             All(parts) => parts,
@@ -241,6 +245,13 @@ fn word() -> impl Strategy<Value = String> {
             "7f3a91c4-2b5d-4e6f-8a90-c1d2e3f4a5b", "é", "É\u{130}x", "\u{1b}[31ma", "\u{1b}[3", "a\\b", "a\"b", "AND", "9007199254740993",
         ]).prop_map(str::to_owned),
     ]
+}
+
+/// The tokens as they are written.
+fn pieces(text: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    text::tokens(text, |_, range| pieces.push(text[range].to_owned()));
+    pieces
 }
 
 fn words() -> impl Strategy<Value = String> {
@@ -320,13 +331,20 @@ fn record() -> impl Strategy<Value = Record> {
 fn test() -> impl Strategy<Value = Test> {
     prop_oneof![
         1 => Just(Test::Present),
-        2 => words().prop_map(|text| Test::Equals(Value::new(text))),
-        3 => word().prop_map(|text| Test::Equals(Value::new(text))),
-        3 => words().prop_filter("a prefix of nothing is presence", |text| !text.is_empty()).prop_map(Test::Prefix),
+        2 => (words(), case()).prop_map(|(text, case)| Test::Equals(Value::new(text).with_case(case))),
+        3 => (word(), case()).prop_map(|(text, case)| Test::Equals(Value::new(text).with_case(case))),
+        3 => (words().prop_filter("a prefix of nothing is presence", |text| !text.is_empty()), case())
+            .prop_map(|(text, case)| Test::Prefix(text, case)),
         2 => (prop::sample::select(&Comparison::ALL[..]), amount()).prop_map(|(sign, amount)| Test::Compare(sign, amount)),
         1 => (amount(), amount()).prop_map(|(from, to)| Test::Range(from, to)),
         1 => pattern().prop_map(Test::Pattern),
     ]
+}
+
+const CASES: [Case; 2] = [Case::Any, Case::Exact];
+
+fn case() -> impl Strategy<Value = Case> {
+    prop_oneof![2 => Just(Case::Any), 1 => Just(Case::Exact)]
 }
 
 fn amount() -> impl Strategy<Value = Amount> {
@@ -339,13 +357,14 @@ fn pattern() -> impl Strategy<Value = Pattern> {
 }
 
 fn term() -> impl Strategy<Value = Expr> {
-    let text = |text: &str, prefix| Text::new(text, if prefix { End::Prefix } else { End::Whole }).map(Expr::Text);
+    let text =
+        |text: &str, prefix, case| Text::new(text, if prefix { End::Prefix } else { End::Whole }, case).map(Expr::Text);
     let positive = prop_oneof![
-           3 => (words(), any::<bool>()).prop_filter_map("a text has a token", move |(words, prefix)| text(&words, prefix)),
-           3 => (word(), any::<bool>()).prop_filter_map("a text has a token", move |(word, prefix)| text(&word, prefix)),
+           3 => (words(), any::<bool>(), case()).prop_filter_map("a text has a token", move |(words, prefix, case)| text(&words, prefix, case)),
+           3 => (word(), any::<bool>(), case()).prop_filter_map("a text has a token", move |(word, prefix, case)| text(&word, prefix, case)),
            3 => (field_name(), test()).prop_map(|(name, test)| Expr::Field(name, test)),
     1 => pattern().prop_map(Expr::Pattern),
-           1 => prop::sample::select(vec!["level:warn", "level:>=warn", "number:<2", "level:*", "service:web", "service:1", "service:w*", "kind:line", "number:1", "container_id:3f9a"])
+           1 => prop::sample::select(vec!["level:warn", "level:>=warn", "number:<2", "level:*", "service:web", "service:1", "service:w*", "service:\"Web\"c", "service:\"w\"c*", "kind:line", "number:1", "container_id:3f9a"])
                .prop_map(|text| parsed(text).expr().clone()),
        ];
     (positive, 0..5).prop_map(|(term, negate)| match (term, negate) {
@@ -391,15 +410,20 @@ fn query_of(record: &Record) -> impl Strategy<Value = Query> + use<> {
         let quoted = value.text().replace('\\', "\\\\").replace('"', "\\\"");
         terms.push(format!("\"{quoted}\""));
         terms.push(format!("{name}:\"{quoted}\""));
+        terms.push(format!("\"{quoted}\"c"));
+        terms.push(format!("{name}:\"{quoted}\"c"));
         let starts = (1..=value.text().chars().count()).map(|end| value.text().chars().take(end).collect::<String>());
         for start in starts {
             // What follows can make a UUID or an escape sequence of the words that it starts with.
-            let text = Text::new(start.clone(), End::Prefix).filter(|text| text.matches(record));
-            terms.extend(text.map(|text| text.to_string()));
-            terms.push(format!("{}:{}", name.to_uppercase(), Test::Prefix(start)));
+            for case in CASES {
+                let text = Text::new(start.clone(), End::Prefix, case).filter(|text| text.matches(record));
+                terms.extend(text.map(|text| text.to_string()));
+                terms.push(format!("{}:{}", name.to_uppercase(), Test::Prefix(start.clone(), case)));
+            }
         }
     }
     terms.push(format!("service:\"{}\"", record.container.service));
+    terms.push(format!("service:\"{}\"c", record.container.service));
     terms.retain(|term| term.parse::<Query>().is_ok());
     prop::collection::vec(prop::sample::select(terms), 1..3).prop_map(|terms| parsed(&terms.join(" ")))
 }
@@ -436,7 +460,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_that_parses_survives_and_any_error_points_into_it(text in "([a-z]{1,2}|[-:\"*\\\\/() <>.é@]|AND |OR |NOT |level:|number:|err){0,12}") {
+    fn any_text_that_parses_survives_and_any_error_points_into_it(text in "([a-z]{1,2}|[-:\"*\\\\/() <>.é@]|\"c|AND |OR |NOT |level:|number:|err){0,12}") {
         match text.parse::<Query>() {
             Ok(query) => prop_assert_eq!(query.to_string().parse(), Ok(query)),
             Err(error) => prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error),
@@ -466,6 +490,64 @@ proptest! {
                 let passes = |value| test.accepts(field.as_str(), value);
                 prop_assert_eq!(passes(value.value()), passes(FieldValue::Text(&text)), "{} and {:?}", test, value);
             }
+        }
+    }
+
+    /// What a term finds where case counts, it finds where it does not.
+    #[test]
+    fn a_term_finds_less_where_case_counts(record in record(), (text, prefix) in (prop_oneof![words(), word()], any::<bool>()), name in field_name()) {
+        let end = if prefix { End::Prefix } else { End::Whole };
+        if let [Some(any), Some(exact)] = CASES.map(|case| Text::new(text.clone(), end, case)) {
+            prop_assert!(any.matches(&record) || !exact.matches(&record), "{} on {:?}", exact, record);
+        }
+        let [any, exact] = CASES.map(|case| match end {
+            End::Whole => Test::Equals(Value::new(text.clone()).with_case(case)),
+            End::Prefix => Test::Prefix(text.clone(), case),
+        });
+        let finds = |test: &Test| Expr::Field(name.clone(), test.clone()).matches(&record);
+        prop_assert!(finds(&any) || !finds(&exact), "{}:{} on {:?}", name, exact, record);
+        let finds = |test: &Test| BuiltinField::Service.matches(test, &record);
+        prop_assert!(finds(&any) || !finds(&exact), "service:{} on {:?}", exact, record);
+    }
+
+    /// By the definition: the very letters, in the line, in a name that the line has, or in a value.
+    #[test]
+    fn where_case_counts_the_same_run_of_tokens_stands_in_the_record(record in record(), (text, prefix) in (prop_oneof![words(), word()], any::<bool>())) {
+        let end = if prefix { End::Prefix } else { End::Whole };
+        // What ends within a UUID has two runs of tokens, and is a matter of its own.
+        let wanted = pieces(&text);
+        if wanted.is_empty() || text.contains('-') {
+            return Ok(());
+        }
+        let ends_within = prefix && text.ends_with(wanted.last().unwrap().as_str());
+        let stands_in = |text: &str| pieces(text).windows(wanted.len()).any(|window| {
+            let (last, first) = window.split_last().unwrap();
+            let (wanted_last, wanted_first) = wanted.split_last().unwrap();
+            first == wanted_first && if ends_within { last.starts_with(wanted_last) } else { last == wanted_last }
+        });
+        let mut expected = stands_in(&record.raw);
+        for (name, value) in record.fields().iter() {
+            let value = value.text();
+            expected |= stands_in(&value);
+            // A single word is also found in a name, and as a number is usually written.
+            if wanted.len() == 1 {
+                expected |= name.split('.').any(stands_in);
+                expected |= value::Number::of(&value).is_some_and(|number| stands_in(&number.canonical()));
+            }
+        }
+        let text = Text::new(text, end, Case::Exact).unwrap();
+        prop_assert_eq!(text.matches(&record), expected, "{} on {:?}", text, record);
+    }
+
+    #[test]
+    fn where_case_counts_a_value_is_the_same_text(record in record(), text in prop_oneof![words(), word()]) {
+        for (name, value) in record.fields().iter() {
+            let value = value.text();
+            let test = Test::Equals(Value::new(text.clone()).with_case(Case::Exact));
+            let is_equal = value == text || Test::Equals(Value::new(text.clone())).accepts_text(&value) && value::Number::of(&text).is_some();
+            prop_assert_eq!(test.accepts_text(&value), is_equal, "{}:{} on {:?}", name, test, value);
+            let same = Test::Equals(Value::new(value.clone()).with_case(Case::Exact));
+            prop_assert!(Expr::Field(name.to_owned(), same).matches(&record), "{} on {:?}", name, record);
         }
     }
 

@@ -10,6 +10,34 @@ use crate::expression;
 use crate::record::FieldValue;
 use crate::text;
 
+/// Whether case counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Case {
+    /// It does not: letters in any case are the same.
+    #[default]
+    Any,
+    /// It does, as in `"OOM"c`.
+    Exact,
+}
+
+impl Case {
+    /// Whether the texts are the same.
+    pub fn equal(self, a: &str, b: &str) -> bool {
+        match self {
+            Self::Any => text::eq_fold(a, b),
+            Self::Exact => a == b,
+        }
+    }
+
+    /// Whether the text begins so.
+    pub fn begins(self, text: &str, prefix: &str) -> bool {
+        match self {
+            Self::Any => text::starts_with_fold(text, prefix),
+            Self::Exact => text.starts_with(prefix),
+        }
+    }
+}
+
 /// What the value of a field has to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
@@ -17,8 +45,8 @@ pub enum Test {
     Present,
     /// This value.
     Equals(Value),
-    /// One that begins with this text, in any case.
-    Prefix(String),
+    /// One that begins with this text.
+    Prefix(String, Case),
     /// One that compares so with an amount.
     Compare(Comparison, Amount),
     /// One from the first to the last, both included.
@@ -129,10 +157,10 @@ impl Test {
         match self {
             Self::Present => true,
             Self::Equals(wanted) => {
-                text::eq_fold(&wanted.text, text)
+                wanted.case.equal(&wanted.text, text)
                     || wanted.number.is_some_and(|number| Number::of(text).is_some_and(|other| number.equals(other)))
             }
-            Self::Prefix(prefix) => text::starts_with_fold(text, prefix),
+            Self::Prefix(prefix, case) => case.begins(text, prefix),
             Self::Pattern(pattern) => pattern.is_in(text),
             Self::Compare(..) | Self::Range(..) => self.accepts("", FieldValue::Text(text)),
         }
@@ -143,9 +171,9 @@ impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Present => f.write_str("*"),
-            Self::Equals(value) => super::write_quoted(f, &value.text),
-            Self::Prefix(prefix) => {
-                super::write_quoted(f, prefix)?;
+            Self::Equals(value) => super::write_value(f, &value.text, value.case),
+            Self::Prefix(prefix, case) => {
+                super::write_value(f, prefix, *case)?;
                 f.write_str("*")
             }
             Self::Compare(comparison, amount) => write!(f, "{}{amount}", comparison.as_str()),
@@ -155,18 +183,30 @@ impl fmt::Display for Test {
     }
 }
 
-/// A value to be equal to: in any case as a text, and by size where both are numbers.
+/// A value to be equal to: as a text, and by size where both are numbers, which have no case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     text: String,
+    case: Case,
     number: Option<Number>,
 }
 
 impl Value {
-    /// The value that this text is.
+    /// The value that this text is, in any case.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { number: Number::of(&text), text }
+        Self { number: Number::of(&text), case: Case::Any, text }
+    }
+
+    /// The same with case counting or not.
+    #[must_use]
+    pub fn with_case(self, case: Case) -> Self {
+        Self { case, ..self }
+    }
+
+    /// Whether case counts.
+    pub fn case(&self) -> Case {
+        self.case
     }
 
     /// As it was written.
@@ -297,6 +337,27 @@ mod tests {
         check("18446744073709551615", text("18446744073709551615"), true);
         check("", text(""), true);
         check("0", text(""), false);
+    }
+
+    #[test]
+    fn where_case_counts_the_same_text_or_an_equal_number() {
+        let text = FieldValue::Text;
+        for (wanted, value, expected) in [
+            ("Bob", text("Bob"), true),
+            ("Bob", text("bob"), false),
+            ("Äö", text("äö"), false),
+            ("True", FieldValue::Bool(true), false),
+            ("true", FieldValue::Bool(true), true),
+            ("1.50", FieldValue::Float(1.5), true),
+            ("5E2", text("5e2"), true),
+            ("", text(""), true),
+        ] {
+            let equals = Test::Equals(Value::new(wanted).with_case(Case::Exact));
+            assert_eq!(equals.accepts("", value), expected, "{wanted} = {value:?}");
+        }
+        for (prefix, expected) in [("Bo", true), ("bo", false), ("Bobby", false), ("", true)] {
+            assert_eq!(Test::Prefix(prefix.into(), Case::Exact).accepts("", text("Bob")), expected, "{prefix}");
+        }
     }
 
     proptest! {

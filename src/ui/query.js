@@ -12,6 +12,7 @@
  * @property {string | null} field in lower case; null for a word or phrase
  * @property {string} value without quotes, escapes and the star
  * @property {boolean} prefix
+ * @property {boolean} exact case counts
  */
 
 const KEYWORDS = ["AND", "OR", "NOT"];
@@ -30,7 +31,7 @@ export function terms(query) {
   const spaces = /\s*/y;
   const keyword = /(AND|NOT)(?=\s|$)\s*/y;
   const name = /([A-Za-z_@][\w.@-]*):(?!\/\/)/y;
-  const quoted = /"((?:\\.|[^"\\])*)"?(\*?)\S*/sy;
+  const quoted = /"((?:\\.|[^"\\])*)"?(c?)(\*?)\S*/sy;
   const bare = /\S*/y;
   let at = 0;
   /** @param {RegExp} pattern */
@@ -54,16 +55,18 @@ export function terms(query) {
     }
     const field = take(name)?.[1].toLowerCase() ?? null;
     let value, prefix;
+    let exact = false;
     if (query[at] === '"') {
       const match = take(quoted);
       value = (match?.[1] ?? "").replace(/\\(["\\])/g, "$1");
-      prefix = match?.[2] === "*";
+      exact = match?.[2] === "c";
+      prefix = match?.[3] === "*";
     } else {
       value = (take(bare)?.[0] ?? "").replace(/\\:/g, ":");
       prefix = value.endsWith("*");
       if (prefix) value = value.slice(0, -1);
     }
-    list.push({ start, end: at, negated, field, value, prefix });
+    list.push({ start, end: at, negated, field, value, prefix, exact });
   }
 }
 
@@ -155,12 +158,27 @@ export function withoutValue(query, field, value) {
  */
 export function highlight(query) {
   const patterns = [];
-  for (const term of terms(query)) {
-    if (term.field !== null || term.negated) continue;
+  const asked = terms(query).filter((term) => term.field === null && !term.negated);
+  // One expression has one flag for all of its parts.
+  const caseCounts = asked.some((term) => term.exact);
+  for (const term of asked) {
     const words = term.value.split(/[^\p{L}\p{M}\p{N}_]+/u).filter((word) => word !== "");
     if (words.length === 0) continue;
     const end = term.prefix && term.value.endsWith(words[words.length - 1]) ? "" : "(?![\\p{L}\\p{M}\\p{N}_])";
-    patterns.push(`(?<![\\p{L}\\p{M}\\p{N}_])${words.join("[^\\p{L}\\p{M}\\p{N}_]+")}${end}`);
+    const written = caseCounts && !term.exact ? words.map(inAnyCase) : words;
+    patterns.push(`(?<![\\p{L}\\p{M}\\p{N}_])${written.join("[^\\p{L}\\p{M}\\p{N}_]+")}${end}`);
   }
-  return patterns.length === 0 ? null : new RegExp(patterns.join("|"), "giu");
+  return patterns.length === 0 ? null : new RegExp(patterns.join("|"), caseCounts ? "gu" : "giu");
+}
+
+/**
+ * An expression for a word of letters and digits in any case, where the flag for it is not set.
+ * @param {string} word
+ * @returns {string}
+ */
+function inAnyCase(word) {
+  return [...word].map((c) => {
+    const forms = [c, c.toLowerCase(), c.toUpperCase()].filter((form) => [...form].length === 1);
+    return `[${forms.join("")}]`;
+  }).join("");
 }

@@ -46,7 +46,7 @@ table("url.rangeWords", url.rangeWords, [
   [state({}), "in the last hour"], [state({ from: "" }), "at all"], [state({ from: "-3h" }), "in this time range"],
 ]);
 
-table("query.terms", (text) => query.terms(text).map(({ negated, field, value, prefix }) => `${negated ? "-" : ""}${field === null ? "" : `${field}:`}${value}${prefix ? "*" : ""}`), [
+table("query.terms", (text) => query.terms(text).map(({ negated, field, value, prefix, exact }) => `${negated ? "-" : ""}${field === null ? "" : `${field}:`}${value}${exact ? "=" : ""}${prefix ? "*" : ""}`), [
   ["", []],
   ["a  b", ["a", "b"]],
   ['level:error "two words" -health', ["level:error", "two words", "-health"]],
@@ -58,6 +58,7 @@ table("query.terms", (text) => query.terms(text).map(({ negated, field, value, p
   ["status:", ["status:"]],
   ["- NOT", ["-", "-"]],
   ["Level:Warn", ["level:Warn"]],
+  ['"Two Words"c -service:"Web"c* c "c"', ["Two Words=", "-service:Web=*", "c", "c"]],
 ]);
 
 table("query.fieldTerm", query.fieldTerm, [
@@ -82,6 +83,7 @@ table("query.withField", query.withField, [
   [["-service:api", "service", "api"], "service:api"],
   [["-service:db", "service", "api"], "-service:db service:api"],
   [['"x  y"  Service:db', "service", null], '"x  y"'],
+  [['a service:"Db"c b', "service", "api"], "a b service:api"],
 ]);
 table("query.withoutValue", query.withoutValue, [
   [["a", "level", "info"], "a -level:info"],
@@ -89,7 +91,7 @@ table("query.withoutValue", query.withoutValue, [
   [["-level:info", "level", "info"], "-level:info"],
 ]);
 table("query.fieldValue", query.fieldValue, [
-  [["a service:api", "service"], "api"], [["-service:api", "service"], null], [["service:a*", "service"], null], [["service:a service:b", "service"], null],
+  [["a service:api", "service"], "api"], [['service:"Api"c', "service"], "Api"], [["-service:api", "service"], null], [["service:a*", "service"], null], [["service:a service:b", "service"], null],
 ]);
 
 /** The matches in brackets. */
@@ -101,6 +103,8 @@ table("highlight", bracket, [
   [["-a level:b", "a b"], "a b"],
   [["a.b+(c", "a.b+(c"], "[a.b+(c]"],
   [["größe", "Die GRÖSSE größe"], "Die GRÖSSE [größe]"],
+  [['"Refused"c', "refused Refused"], "refused [Refused]"],
+  [['"Card"c* größe', "card Cards GRÖßE"], "card [Card]s [GRÖßE]"],
   [["=>", "a => b"], "a => b"],
   [["", "abc"], "abc"],
 ]);

@@ -46,7 +46,12 @@ fn open(path: &Path) -> Result<Store, Error> {
         commit_records: 50_000,
         commit_bytes: 32 << 20,
     };
-    let retention = RetentionConfig { max_age: Duration::from_secs(1 << 32), max_bytes: 1 << 42, min_free_bytes: 0 };
+    let retention = RetentionConfig {
+        max_age: Duration::from_secs(1 << 32),
+        services: std::collections::BTreeMap::new(),
+        max_bytes: 1 << 42,
+        min_free_bytes: 0,
+    };
     let read_fields = |raw: &str, format: &str, time_ns, _: &Container| parse::fields(raw, format, time_ns);
     Ok(Store::open(&config, &retention, Arc::new(read_fields))?)
 }

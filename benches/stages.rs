@@ -40,6 +40,7 @@ fn main() -> Result<(), Error> {
         };
         let retention = RetentionConfig {
             max_age: std::time::Duration::from_secs(1 << 30),
+            services: std::collections::BTreeMap::new(),
             max_bytes: 10 << 30,
             min_free_bytes: 0,
         };

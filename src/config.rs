@@ -12,9 +12,11 @@ pub mod level;
 mod reference;
 mod rules;
 mod sections;
+mod services;
 pub mod size;
 pub mod value;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,7 +35,8 @@ pub use value::Source;
 
 use file::Written;
 use keys::{KEYS, Key, Variable};
-use value::{Input, Values};
+use services::ServiceAge;
+use value::{Input, Kind, Values};
 
 /// Everything configured, checked.
 #[derive(Clone, Debug)]
@@ -78,7 +81,8 @@ pub struct Overrides {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The key's name.
-    pub key: &'static str,
+    pub key: String,
+    kind: Kind,
     /// The value as a variable or a flag would give it, masked where the key is secret; none where
     /// the key has no value.
     pub value: Option<String>,
@@ -110,7 +114,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         check_variables(env, names)?;
         let file = find_file(args, env, files)?;
-        let file::File { mut written, rules } = match &file {
+        let file::File { mut written, rules, services } = match &file {
             Some((path, text)) => file::read(text, path)?,
             None => file::File::default(),
         };
@@ -126,8 +130,12 @@ impl Config {
             written.push(given(key, text.clone(), Source::Flag(format!("--{}", key.flag()))));
         }
         let values = in_force(written, env)?;
-        let entries = KEYS.iter().map(|key| entry(key, &values)).collect();
-        Self::from_values(&values, rules, entries, file.map(|(path, _)| path))
+        let mut entries: Vec<Entry> = KEYS.iter().map(|key| entry(key, &values)).collect();
+        let behind = entries.iter().rposition(|entry| entry.key.starts_with("retention.")).map_or(0, |at| at + 1);
+        entries.splice(behind..behind, services.iter().map(ServiceAge::entry));
+        let mut config = Self::from_values(&values, rules, entries, file.map(|(path, _)| path))?;
+        config.retention.services = services.into_iter().map(|service| (service.name, service.age)).collect();
+        Ok(config)
     }
 
     /// The values in force, in the order of the table, as they were loaded.
@@ -177,6 +185,7 @@ impl Config {
             },
             retention: RetentionConfig {
                 max_age: values.duration("retention.max_age"),
+                services: BTreeMap::new(),
                 max_bytes: values.number("retention.max_bytes"),
                 min_free_bytes: values.number("retention.min_free_bytes"),
             },
@@ -218,10 +227,9 @@ impl Overrides {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = keys::find(self.key).map(|key| key.kind);
-        match (&self.value, kind) {
-            (Some(value), Some(kind)) => write!(f, "{} = {}  # {}", self.key, kind.literal(value), self.source),
-            _ => write!(f, "# {} has no value", self.key),
+        match &self.value {
+            Some(value) => write!(f, "{} = {}  # {}", self.key, self.kind.literal(value), self.source),
+            None => write!(f, "# {} has no value", self.key),
         }
     }
 }
@@ -301,7 +309,7 @@ fn set(values: &mut Values, written: Written) -> Result<(), ConfigError> {
             Ok(())
         }
         Err(refusal) => Err(ConfigError::Value {
-            key: key.name,
+            key: key.name.into(),
             shown: masked(key, shown),
             place: source,
             problem: refusal.problem,
@@ -315,13 +323,11 @@ fn masked(key: &Key, text: String) -> String {
 }
 
 fn entry(key: &Key, values: &Values) -> Entry {
-    match values.get(key.name) {
-        Some((value, source)) => {
-            let value = Some(masked(key, key.kind.text(value)));
-            Entry { key: key.name, value, source: source.clone() }
-        }
-        None => Entry { key: key.name, value: None, source: Source::Default },
-    }
+    let (value, source) = match values.get(key.name) {
+        Some((value, source)) => (Some(masked(key, key.kind.text(value))), source.clone()),
+        None => (None, Source::Default),
+    };
+    Entry { key: key.name.to_owned(), kind: key.kind, value, source }
 }
 
 /// The files for TLS, which have to exist; none where the connection is plain.
@@ -330,7 +336,7 @@ fn tls_files(host: &Endpoint, values: &Values) -> Result<Option<TlsFiles>, Confi
         let key = keys::find(name).expect("the key is in the table");
         let (value, source) = values.get(name).expect("the key has a value");
         ConfigError::Value {
-            key: name,
+            key: name.into(),
             shown: masked(key, format!("{:?}", key.kind.text(value))),
             place: source.clone(),
             problem: problem.to_owned(),

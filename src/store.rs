@@ -24,6 +24,7 @@ mod retention;
 mod schema;
 mod search;
 mod segment;
+mod trim;
 mod view;
 mod words;
 mod writer;
@@ -111,6 +112,8 @@ pub struct StoreStatus {
     pub too_old_records: u64,
     /// Partitions removed since the start.
     pub removed: Removed,
+    /// Records removed since the start because they were too old for their service, while their day stays.
+    pub removed_records: u64,
     /// Bytes free on the store's file system, and its size.
     pub filesystem_bytes: (u64, u64),
 }
@@ -163,6 +166,8 @@ struct Shared {
     read_fields: ReadFields,
     /// Set while a command changes partitions itself.
     by_hand: AtomicBool,
+    /// Held while what a partition holds is written anew.
+    rewriting: Mutex<()>,
     /// Set where the pieces of partitions are merged before the store is closed.
     tidy: AtomicBool,
     /// Set when Foghorn stops: what cannot be made durable now will not be.
@@ -170,6 +175,20 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(root: PathBuf, read_fields: ReadFields) -> Self {
+        Self {
+            root,
+            visible: RwLock::new(Visible { partitions: BTreeMap::new(), memory: Vec::new() }),
+            status: Mutex::default(),
+            durability: Mutex::default(),
+            read_fields,
+            by_hand: AtomicBool::new(false),
+            rewriting: Mutex::default(),
+            tidy: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
     fn visible(&self) -> RwLockReadGuard<'_, Visible> {
         self.visible.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,6 +203,10 @@ impl Shared {
 
     fn durability(&self) -> MutexGuard<'_, HashMap<ContainerId, Durability>> {
         self.durability.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rewriting(&self) -> MutexGuard<'_, ()> {
+        self.rewriting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One look at memory and index together: a record is in exactly one of them.
@@ -303,16 +326,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(root)),
             Err(TryLockError::Error(source)) => return Err(directory(source)),
         }
-        let shared = Arc::new(Shared {
-            root: root.clone(),
-            visible: RwLock::new(Visible { partitions: BTreeMap::new(), memory: Vec::new() }),
-            status: Mutex::default(),
-            durability: Mutex::default(),
-            read_fields,
-            by_hand: AtomicBool::new(false),
-            tidy: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(root.clone(), read_fields));
         let ledger = open_partitions(&shared).map_err(directory)?;
         shared.status().checkpoints = ledger.len();
         shared.status().size_bytes = shared.visible().partitions.values().map(|p| p.size_bytes()).sum();
@@ -367,6 +381,8 @@ impl Store {
     /// deleted until then is, and the rest when it is asked for again.
     pub fn delete(&self, is_wanted: &dyn Fn(&Container) -> bool) -> Result<(), StoreError> {
         self.shared.by_hand.store(true, Ordering::Release);
+        // What was begun before ends first.
+        let _alone = self.shared.rewriting();
         delete::delete(&self.shared, is_wanted)
     }
 

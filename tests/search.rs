@@ -114,7 +114,12 @@ async fn stored(batches: Vec<Batch>, path: &Path, commit_records: u64, close: fn
         commit_records,
         commit_bytes: 16 << 20,
     };
-    let retention = RetentionConfig { max_age: Duration::from_secs(1 << 30), max_bytes: 10 << 30, min_free_bytes: 0 };
+    let retention = RetentionConfig {
+        max_age: Duration::from_secs(1 << 30),
+        services: BTreeMap::new(),
+        max_bytes: 10 << 30,
+        min_free_bytes: 0,
+    };
     let open = || {
         let read_fields = |raw: &str, format: &str, time_ns, _: &Container| parse::fields(raw, format, time_ns);
         Store::open(&config, &retention, Arc::new(read_fields)).unwrap()

@@ -126,6 +126,11 @@ fn index(store: &StoreReader) -> Vec<Snapshot> {
                 (label("reason", "free_space"), status.removed.free_space as f64),
             ]),
         },
+        counter(
+            "foghorn_index_removed_records",
+            "Records removed before the rest of their day, by the age of their service",
+            status.removed_records as f64,
+        ),
         gauge(
             "foghorn_storage_filesystem_available_bytes",
             "Bytes available on the index's file system",

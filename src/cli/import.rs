@@ -147,8 +147,9 @@ pub async fn run(config: &Config, options: &Options) -> ExitCode {
     say(&totals.summary(done));
     if status.too_old_records > 0 {
         let days = config.retention.max_age.as_secs() / 86_400;
+        let or = if config.retention.services.is_empty() { "" } else { ", or the age of their service" };
         say(&format!(
-            "{} records were not stored, because they are older than retention.max_age ({days} days)",
+            "{} records were not stored, because they are older than retention.max_age ({days} days){or}",
             status.too_old_records
         ));
     }

@@ -13,7 +13,7 @@ pub enum ConfigError {
     #[error("{key}: {shown} in {place} {problem}, expected {expected}")]
     Value {
         /// The key's name.
-        key: &'static str,
+        key: Box<str>,
         /// The value as it was written, masked where the key is secret.
         shown: String,
         /// Where it stands.

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::ConfigError;
 use super::keys::{self, KEYS, Key, SECTIONS};
 use super::rules::{self, RulesConfig};
+use super::services::{self, ServiceAge};
 use super::value::{Input, Source};
 
 /// A key's value as it was written somewhere.
@@ -30,10 +31,12 @@ pub struct File {
     pub written: Vec<Written>,
     /// The user's own rules.
     pub rules: RulesConfig,
+    /// How long the records of single services are kept.
+    pub services: Vec<ServiceAge>,
 }
 
-/// Reads a file's text. Errors are broken TOML, a section or a key that does not exist, and a wrong
-/// rule; the keys' values are not looked at. `path` is for messages.
+/// Reads a file's text. Errors are broken TOML, a section or a key that does not exist, a wrong rule and a
+/// wrong age of a service; the keys' values are not looked at. `path` is for messages.
 pub fn read(text: &str, path: &Path) -> Result<File, ConfigError> {
     let place = |at: usize| Source::File { path: path.to_owned(), line: line(text, at) };
     let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
@@ -41,7 +44,7 @@ pub fn read(text: &str, path: &Path) -> Result<File, ConfigError> {
         // Some of toml's messages have several lines.
         message: error.message().lines().collect::<Vec<_>>().join(", "),
     })?;
-    let mut written = Vec::new();
+    let (mut written, mut services) = (Vec::new(), Vec::new());
     for (section, value) in in_order(table.get_ref()) {
         let name = section.get_ref().as_ref();
         let place_of_section = place(section.span().start);
@@ -59,6 +62,10 @@ pub fn read(text: &str, path: &Path) -> Result<File, ConfigError> {
         };
         for (leaf, value) in in_order(leaves) {
             let name = format!("{name}.{}", leaf.get_ref());
+            if name == services::TABLE {
+                services = services::read(text, value, &place)?;
+                continue;
+            }
             let Some(key) = keys::find(&name) else {
                 let nearest = keys::nearest(KEYS, |key| key.name.to_owned(), &name).name;
                 return Err(ConfigError::UnknownKey { place: place(leaf.span().start), name, nearest });
@@ -67,7 +74,7 @@ pub fn read(text: &str, path: &Path) -> Result<File, ConfigError> {
             written.push(Written { key, input: input(value.get_ref()), shown, source: place(value.span().start) });
         }
     }
-    Ok(File { written, rules: rules::read(text, path, table.get_ref())? })
+    Ok(File { written, rules: rules::read(text, path, table.get_ref())?, services })
 }
 
 type Pair<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
@@ -79,7 +86,7 @@ pub(super) fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Pair<'a>> {
     pairs
 }
 
-fn input(value: &DeValue<'_>) -> Input {
+pub(super) fn input(value: &DeValue<'_>) -> Input {
     match value {
         DeValue::String(text) => Input::String(text.to_string()),
         DeValue::Integer(integer) => {
@@ -103,7 +110,7 @@ pub(super) fn line(text: &str, at: usize) -> usize {
 }
 
 /// A piece of the file for a message, without its line breaks and not too long.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = text.chars().take(100).collect();
     if cut.len() < text.len() { format!("{cut}…") } else { cut }

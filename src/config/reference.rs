@@ -25,6 +25,7 @@ pub fn reference() -> String {
         }
     }
     page.push_str(RULES);
+    page.push_str(SERVICES);
     let _ = write!(page, "\n{EXAMPLE_HEADING}\n```toml\n{}```\n", example());
     page
 }
@@ -86,6 +87,24 @@ own](formats.md#formats-and-fields-of-ones-own) shows each, and the labels by wh
 how it is read. They have no variables and no flags.
 ";
 
+const SERVICES: &str = "
+## Retention by service
+
+The file can also hold a table of services whose records are kept for a shorter or a longer time than
+`retention.max_age` says:
+
+```toml
+[retention.services]
+nginx = \"3d\"
+audit = \"90d\"
+\"my.app\" = \"30d\"
+```
+
+A name is a service's whole name, in its own case, and in quotes where it has a dot; an age has the range of
+`retention.max_age`. There is no variable and no flag for it; `foghorn check` shows each line. See [Keeping
+and deleting](retention.md#by-service).
+";
+
 const EXAMPLE_HEADING: &str = "\
 ## All defaults as a file
 ";
@@ -114,7 +133,8 @@ mod tests {
         let loaded = Config::load(&args, &|_| None, []);
         std::fs::remove_file(&file).unwrap();
         let loaded = loaded.unwrap();
-        let values = |config: &Config| config.entries().iter().map(|e| (e.key, e.value.clone())).collect::<Vec<_>>();
+        let values =
+            |config: &Config| config.entries().iter().map(|e| (e.key.clone(), e.value.clone())).collect::<Vec<_>>();
         assert_eq!(values(&loaded), values(&Config::default()));
         assert_eq!(loaded.file(), Some(file.as_path()));
     }

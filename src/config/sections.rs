@@ -1,5 +1,6 @@
 //! The sections of the configuration as the rest of the crate reads them: typed and checked.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -104,10 +105,12 @@ pub struct StoreConfig {
 }
 
 /// The section `retention`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionConfig {
     /// How long records are kept.
     pub max_age: Duration,
+    /// How long those of single services are, by their names, whatever `max_age` says.
+    pub services: BTreeMap<String, Duration>,
     /// How much disk the index may take.
     pub max_bytes: u64,
     /// Bytes of the disk that are left free, a tenth of it at most.
@@ -162,6 +165,19 @@ impl DockerConfig {
             && included(&self.include_names, name)
             && !any(&self.exclude_projects, project)
             && !any(&self.exclude_names, name)
+    }
+}
+
+impl RetentionConfig {
+    /// How long the records of a service are kept.
+    pub fn age_of(&self, service: &str) -> Duration {
+        self.services.get(service).copied().unwrap_or(self.max_age)
+    }
+
+    /// The shortest and the longest age of any service.
+    pub fn ages(&self) -> (Duration, Duration) {
+        let all = self.services.values().copied();
+        all.fold((self.max_age, self.max_age), |(least, most), age| (least.min(age), most.max(age)))
     }
 }
 

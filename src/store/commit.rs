@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 use super::ledger::Ledger;
 use super::partition::{Key, Partition, PartitionWriter, RecordAt};
 use super::retention::{Expiry, Room};
+use super::trim::{Due, Trimmer};
 use super::{Shared, StoreError, retention};
 use crate::config::RetentionConfig;
 use crate::record::{Batch, Record};
@@ -24,6 +25,8 @@ use crate::record::{Batch, Record};
 const RETRY: Duration = Duration::from_secs(2);
 /// How often retention and merging look around on an otherwise idle machine.
 const CARE: Duration = Duration::from_mins(1);
+/// The same while a partition is written anew without what is too old: the next one may wait.
+const TRIM_CARE: Duration = Duration::from_secs(1);
 /// While every commit is full, merging waits for so many: there are segments enough to search.
 const BUSY_COMMITS: u64 = 64;
 /// How long nothing is merged after a merge failed.
@@ -68,6 +71,7 @@ pub(super) struct Committer {
     /// What a commit wanted that had no room; 0 where the last one had.
     wanted_bytes: u64,
     room: Room,
+    trimmer: Trimmer,
     /// The partitions that this process wrote to.
     written: HashSet<Key>,
     check: Option<std_mpsc::Receiver<(Key, Vec<std::path::PathBuf>)>>,
@@ -79,7 +83,8 @@ impl Committer {
         let check = retention::check_in_background(&shared);
         Self {
             shared,
-            retention: *retention,
+            retention: retention.clone(),
+            trimmer: Trimmer::new(retention),
             ledger,
             unshown: HashMap::new(),
             writers: HashMap::new(),
@@ -97,11 +102,19 @@ impl Committer {
 
     /// Commits group after group until there will be no more.
     pub(super) fn run(mut self, groups: &std_mpsc::Receiver<Group>) {
+        self.commit_all(groups);
+        self.trimmer.wait(&self.shared);
+        if self.shared.tidy.load(Ordering::Acquire) {
+            self.tidy();
+        }
+    }
+
+    fn commit_all(&mut self, groups: &std_mpsc::Receiver<Group>) {
         let mut next_care = Instant::now();
         loop {
             if next_care <= Instant::now() {
                 self.care();
-                next_care = Instant::now() + CARE;
+                next_care = Instant::now() + if self.trimmer.is_at_work() { TRIM_CARE } else { CARE };
             }
             match groups.recv_timeout(next_care.saturating_duration_since(Instant::now())) {
                 Ok(group) => {
@@ -110,12 +123,7 @@ impl Committer {
                     }
                 }
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}
-                Err(std_mpsc::RecvTimeoutError::Disconnected) => {
-                    if self.shared.tidy.load(Ordering::Acquire) {
-                        self.tidy();
-                    }
-                    return;
-                }
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
             }
         }
     }
@@ -175,6 +183,8 @@ impl Committer {
     }
 
     fn commit_partition(&mut self, key: Key, pending: &[Pending]) -> Result<(), StoreError> {
+        // Two do not write to a partition at once.
+        self.trimmer.wait_for(key, &self.shared);
         let partition = self.partition(key)?;
         let mut ledger = self.ledger.clone();
         ledger.sequence += 1;
@@ -197,6 +207,7 @@ impl Committer {
         self.writers.insert(key, OpenWriter { writer, last_used: self.commits + 1 });
         if !records.is_empty() {
             self.written.insert(key);
+            self.trimmer.look_again(key);
         }
         self.ledger = ledger;
         self.shared.status().checkpoints = self.ledger.len();
@@ -320,32 +331,55 @@ impl Committer {
                 Err(std_mpsc::TryRecvError::Empty) => {}
             }
         }
+        // While a partition is written anew, it is there twice, which is no reason to remove anything.
+        if !self.trimmer.is_done(&self.shared) && self.wanted_bytes == 0 {
+            return;
+        }
+        self.trimmer.wait(&self.shared);
         let (root, is_merging) = (&self.shared.root, self.merge.is_some());
         let missing_bytes = self.room.missing_bytes(root, &self.retention, self.wanted_bytes, is_merging);
-        let expired = retention::expired(&self.shared, &self.retention, missing_bytes, self.ledger_key());
-        for (key, reason) in expired {
-            self.writers.remove(&key);
-            self.merge.take_if(|(merging, _)| *merging == key);
-            let removed = self.shared.visible_mut().partitions.remove(&key);
-            if let Some(partition) = removed {
-                let bytes = partition.size_bytes();
-                self.shared.status().removed.count(reason);
-                self.room.goes(&partition, &self.shared.root);
-                match (remove(&partition.path), reason) {
-                    (Ok(()), Expiry::FreeSpace) => {
-                        warn!(
-                            partition = key.name(),
-                            bytes, "removed: the disk is nearly full, and new records come first"
-                        );
-                    }
-                    (Ok(()), _) => {
-                        info!(partition = key.name(), bytes, "removed: older or more than the retention allows");
-                    }
-                    (Err(error), _) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
+        let keep = self.ledger_key();
+        for (key, reason) in retention::expired(&self.shared, &self.retention, missing_bytes, keep) {
+            self.remove(key, reason);
+        }
+        self.trim(keep);
+        self.measure();
+    }
+
+    /// Takes what is too old for its service out of the next partition that has such records.
+    fn trim(&mut self, keep: Option<Key>) {
+        let newest = self.shared.visible().partitions.keys().next_back().copied();
+        let now_ns = retention::now_ns();
+        let merging = self.merge.as_ref().map(|(key, _)| *key);
+        let (is_busy, is_kept) = (|key| merging == Some(key), |key| keep == Some(key) || newest == Some(key));
+        loop {
+            match self.trimmer.next(&self.shared, now_ns, is_busy, is_kept) {
+                None => return,
+                Some(Due::Removal(key)) => self.remove(key, Expiry::Age),
+                Some(Due::Anew(anew)) => {
+                    // A writer that waits for more would keep others out.
+                    self.writers.remove(&anew.key);
+                    return self.trimmer.start(&self.shared, anew);
                 }
             }
         }
-        self.measure();
+    }
+
+    fn remove(&mut self, key: Key, reason: Expiry) {
+        self.writers.remove(&key);
+        self.merge.take_if(|(merging, _)| *merging == key);
+        self.trimmer.look_again(key);
+        let Some(partition) = self.shared.visible_mut().partitions.remove(&key) else { return };
+        let bytes = partition.size_bytes();
+        self.shared.status().removed.count(reason);
+        self.room.goes(&partition, &self.shared.root);
+        match (remove(&partition.path), reason) {
+            (Ok(()), Expiry::FreeSpace) => {
+                warn!(partition = key.name(), bytes, "removed: the disk is nearly full, and new records come first");
+            }
+            (Ok(()), _) => info!(partition = key.name(), bytes, "removed: older or more than the retention allows"),
+            (Err(error), _) => warn!(partition = key.name(), %error, "an expired partition cannot be removed"),
+        }
     }
 
     fn measure(&mut self) {
@@ -381,6 +415,7 @@ impl Committer {
             }
             return;
         }
+        self.trimmer.wait_for(key, &self.shared);
         let removed = self.shared.visible_mut().partitions.remove(&key);
         if let Some(partition) = removed {
             self.shared.set_aside(&partition.path, &reason);

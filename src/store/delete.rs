@@ -33,7 +33,7 @@ pub(super) fn delete(shared: &Shared, is_wanted: &dyn Fn(&Container) -> bool) ->
         let wanted: Vec<String> = wanted.collect();
         if !wanted.is_empty() {
             retention::check_space(&shared.root, partition.size_bytes())?;
-            partition.delete(ColumnOf::Container, wanted)?;
+            partition.delete(ColumnOf::Container, wanted, &|| true)?;
         }
     }
     Ok(())
@@ -44,7 +44,7 @@ fn partitions(shared: &Shared) -> Vec<Arc<Partition>> {
 }
 
 /// The containers of a partition as its index holds them, with how many records each has.
-fn origins(partition: &Partition) -> Result<Vec<(String, u64)>, StoreError> {
+pub(super) fn origins(partition: &Partition) -> Result<Vec<(String, u64)>, StoreError> {
     let mut found: Vec<(String, u64)> = Vec::new();
     let view = partition.view();
     for reader in view.searcher.segment_readers() {

@@ -228,8 +228,14 @@ impl Partition {
 }
 
 impl Partition {
-    /// Deletes the documents that have one of these keywords, and writes their segments anew without them.
-    pub(super) fn delete(&self, column: ColumnOf, keywords: Vec<String>) -> Result<(), StoreError> {
+    /// Deletes the documents that have one of these keywords, and writes their segments anew without them,
+    /// for as long as that may go on: the rest of them is written anew the next time.
+    pub(super) fn delete(
+        &self,
+        column: ColumnOf,
+        keywords: Vec<String>,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<(), StoreError> {
         // An attempt before may have changed the segments.
         self.reload()?;
         let mut writer = self.writer()?;
@@ -242,6 +248,9 @@ impl Partition {
         commit.commit()?;
         // Of an attempt before, too, that did not come so far.
         for segment in self.index.searchable_segment_metas()?.iter().filter(|meta| meta.has_deletes()) {
+            if !goes_on() {
+                break;
+            }
             writer.writer.merge(&[segment.id()]).wait()?;
         }
         self.reload()?;

@@ -1,4 +1,5 @@
-//! What may stay: by age and by bytes, whole partitions, oldest first; and whether there is room.
+//! What may stay: by age and by bytes, whole partitions, oldest first; and whether there is room. What a
+//! service's own age takes out of a partition is done by [`trim`](super::trim).
 
 use std::ffi::CString;
 use std::io;
@@ -29,15 +30,27 @@ const LINGER: Duration = Duration::from_mins(1);
 /// Checksums are compared when the start is over.
 const CHECK_DELAY: Duration = Duration::from_secs(2);
 
-/// Whether a record would be removed as soon as it was stored.
-pub(super) fn is_too_old(time_ns: i64, retention: &RetentionConfig) -> bool {
-    Key::of_time(time_ns).day < oldest_day(retention)
+/// Whether a service's record would be removed as soon as it was stored.
+pub(super) fn is_too_old(time_ns: i64, service: &str, retention: &RetentionConfig, now_ns: i64) -> bool {
+    end_ns(Key::of_time(time_ns).day, retention.age_of(service)) <= now_ns
 }
 
+/// From when on the records of a day are too old: when the youngest that the day can have would be.
+pub(super) fn end_ns(day: i64, age: Duration) -> i64 {
+    let age_ns = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
+    day.saturating_add(1).saturating_mul(DAY_NS).saturating_add(age_ns)
+}
+
+/// The time, in nanoseconds of the epoch.
+pub(super) fn now_ns() -> i64 {
+    chrono::Utc::now().timestamp_nanos_opt().unwrap_or(DAY_NS)
+}
+
+/// The oldest day of which something may stay, whatever service said it.
 fn oldest_day(retention: &RetentionConfig) -> i64 {
-    let age_ns = i64::try_from(retention.max_age.as_nanos()).unwrap_or(i64::MAX);
-    let now_ns = chrono::Utc::now().timestamp_nanos_opt().unwrap_or(i64::MAX);
-    now_ns.saturating_sub(age_ns).div_euclid(DAY_NS)
+    let (_, longest) = retention.ages();
+    let age_ns = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
+    now_ns().saturating_sub(age_ns).div_euclid(DAY_NS)
 }
 
 /// Why a partition is removed.
@@ -149,6 +162,14 @@ impl Room {
     }
 }
 
+/// Whether so many bytes can be written a second time without coming near what is to be left free.
+pub(super) fn has_room_for_copy(root: &Path, copy_bytes: u64, retention: &RetentionConfig) -> bool {
+    filesystem_bytes(root).is_ok_and(|(free_bytes, size_bytes)| {
+        let floor_bytes = retention.min_free_bytes.min(size_bytes / 10);
+        free_bytes >= floor_bytes.max(RESERVE_BYTES).saturating_add(copy_bytes)
+    })
+}
+
 /// Refuses a commit that the disk has no room for: failing before writing is cheaper than after.
 pub(super) fn check_space(root: &Path, pending_bytes: u64) -> Result<(), StoreError> {
     let wanted_bytes = RESERVE_BYTES + 2 * pending_bytes;
@@ -207,6 +228,28 @@ mod tests {
         assert!(going.is_awaited(100));
         drop(view);
         assert!(!going.is_awaited(100));
+    }
+
+    #[test]
+    fn a_record_is_too_old_a_whole_day_at_a_time_and_by_its_service() {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let retention = RetentionConfig {
+            max_age: days(7),
+            services: [("nginx".to_owned(), days(2)), ("audit".to_owned(), days(90))].into(),
+            max_bytes: 0,
+            min_free_bytes: 0,
+        };
+        let day_100 = 100 * DAY_NS;
+        for (service, last_day) in [("web", 107), ("Nginx", 107), ("nginx", 102), ("audit", 190)] {
+            let end_ns = (last_day + 1) * DAY_NS;
+            for time_ns in [day_100, day_100 + DAY_NS - 1] {
+                assert!(!is_too_old(time_ns, service, &retention, end_ns - 1), "{service}");
+                assert!(is_too_old(time_ns, service, &retention, end_ns), "{service}");
+            }
+            assert!(!is_too_old(day_100 + DAY_NS, service, &retention, end_ns), "{service}");
+        }
+        assert_eq!(end_ns(-1, Duration::ZERO), 0);
+        assert_eq!(end_ns(100, Duration::MAX), i64::MAX);
     }
 
     #[test]

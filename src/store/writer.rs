@@ -13,7 +13,7 @@ use super::commit::{Group, Pending};
 use super::partition::Key;
 use super::{Shared, retention};
 use crate::config::{RetentionConfig, StoreConfig};
-use crate::record::{Batch, ContainerId, DAY_NS, Record};
+use crate::record::{Batch, ContainerId, Record};
 
 /// A batch that must be durable soon waits at most this long.
 const URGENT: Duration = Duration::from_millis(200);
@@ -67,7 +67,7 @@ impl Writer {
             commit_interval: config.commit_interval,
             commit_records: usize::try_from(config.commit_records).unwrap_or(usize::MAX),
             commit_bytes: usize::try_from(config.commit_bytes).unwrap_or(usize::MAX),
-            retention: *retention,
+            retention: retention.clone(),
             group: Group::default(),
             group_records: 0,
             due: None,
@@ -130,9 +130,10 @@ impl Writer {
     fn append(&mut self, batch: Batch) {
         let now = Instant::now();
         let first_ns = batch.records.first().map(Record::time_ns);
+        let service = &batch.container.service;
         // Before it has a partition: there is none for days that are not kept.
         let batch = match first_ns {
-            Some(time_ns) if retention::is_too_old(time_ns, &self.retention) => {
+            Some(time_ns) if retention::is_too_old(time_ns, service, &self.retention, retention::now_ns()) => {
                 self.shared.status().too_old_records += batch.records.len() as u64;
                 Batch { records: Arc::new([]), ..batch }
             }
@@ -177,7 +178,7 @@ impl Writer {
         let day = match (batch.records.first(), last) {
             (Some(record), _) => Key::of_time(record.time_ns()),
             (None, Some(last)) => last,
-            (None, None) => Key::of_time(now_ns()),
+            (None, None) => Key::of_time(retention::now_ns()),
         };
         // One part a day and group, whatever the sizes do meanwhile.
         let shared = &self.shared;
@@ -195,8 +196,4 @@ impl Writer {
         });
         last.map_or(key, |last| last.max(key))
     }
-}
-
-fn now_ns() -> i64 {
-    chrono::Utc::now().timestamp_nanos_opt().unwrap_or(DAY_NS)
 }

@@ -270,6 +270,7 @@ async fn metrics_can_be_read_and_count_what_was_written() {
         "foghorn_index_paused",
         "foghorn_index_commits_total",
         "foghorn_index_failed_commits_total",
+        "foghorn_index_removed_records_total",
         "foghorn_live_readers",
         "foghorn_storage_filesystem_available_bytes",
         "foghorn_storage_filesystem_size_bytes",

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use foghorn::sim::ContainerSpec;
+
 use crate::support::{Lab, Process, Stdout, TestApp, assert_exact, command, patiently, poll, target, text};
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -134,6 +136,82 @@ async fn days_are_partitions_and_old_ones_go_at_the_next_start() {
     assert_eq!(lines, ["2 days old", "1 days old", "0 days old"]);
     app.stop().await;
     assert_eq!(partitions(&lab.index()).len(), 3);
+}
+
+/// What describes each partition, which changes with whatever is done to it.
+fn metas(index: &Path) -> Vec<Vec<u8>> {
+    partitions(index).iter().map(|partition| fs::read(partition.join("meta.json")).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_has_an_age_of_its_own() {
+    let lab = Lab::new();
+    let now_ns = chrono::Utc::now().timestamp_nanos_opt().unwrap();
+    let days = |days: u64| std::time::Duration::from_secs(days * 86_400);
+    let write = |id: &str, ages: &[i64]| {
+        for age in ages {
+            let line = format!("{age} days old\n");
+            lab.engine.write_at(id, Stdout, now_ns - age * DAY_NS, line.as_bytes()).unwrap();
+        }
+    };
+    let (web, nginx, audit) = (lab.run("web"), lab.run("nginx"), lab.run("audit"));
+    write(&web, &[6, 4, 3, 1, 0]);
+    // Of one day, there is nothing else.
+    write(&nginx, &[8, 6, 4, 3, 1, 0]);
+    write(&audit, &[30, 6, 4, 3, 1, 0]);
+    let mut config = lab.config();
+    config.retention.max_age = days(60);
+    let app = TestApp::start(&config).await;
+    app.records(17).await;
+    app.stop().await;
+    assert_eq!(partitions(&lab.index()).len(), 7);
+
+    config.retention.max_age = days(4);
+    config.retention.services = [("nginx".to_owned(), days(2)), ("audit".to_owned(), days(20))].into();
+    let app = TestApp::start(&config).await;
+    let status = app.status_is("ten records", |s| s["store"]["records"] == 11).await;
+    assert_eq!(status["store"]["partitions"], 5, "{status:#}");
+    let ages = async |app: &TestApp, service: &str| -> Vec<String> {
+        let records = app.all(&format!("service:{service}")).await;
+        records.iter().map(|r| text(r, "line").split(' ').next().unwrap().to_owned()).collect()
+    };
+    let expected =
+        [("web", ["4", "3", "1", "0"].as_slice()), ("nginx", &["1", "0"]), ("audit", &["6", "4", "3", "1", "0"])];
+    for (service, expected) in expected {
+        assert_eq!(ages(&app, service).await, expected, "{service}");
+    }
+    let removed = |status: &serde_json::Value| status["store"]["removed_records"].as_u64().unwrap();
+    let status = app.status_is("all to be counted", |s| removed(s) == 4).await;
+    // One by the longest age, and one in which nothing was left.
+    assert_eq!(status["store"]["removed"]["age"], 2, "{status:#}");
+    assert!((app.metric("foghorn_index_removed_records_total").await - 4.0).abs() < 0.1);
+    app.stop().await;
+    assert_eq!(partitions(&lab.index()).len(), 5);
+
+    // What comes is too old for its service, or is not.
+    let before = metas(&lab.index());
+    for service in ["late", "nginx", "audit"] {
+        let name = format!("shop-{service}-2");
+        write(&lab.start(ContainerSpec { name, ..ContainerSpec::compose("shop", service) }), &[5, 3]);
+    }
+    let app = TestApp::start(&config).await;
+    let dropped = r#"foghorn_log_lines_dropped_total{reason="older_than_retention"}"#;
+    patiently("the old lines", poll(async || (app.metric(dropped).await - 3.0).abs() < 0.1)).await;
+    app.records(14).await;
+    for (service, expected) in
+        [("late", ["3"].as_slice()), ("nginx", &["1", "0"]), ("audit", &["6", "5", "4", "3", "3", "1", "0"])]
+    {
+        assert_eq!(ages(&app, service).await, expected, "{service}");
+    }
+    app.stop().await;
+    let after = metas(&lab.index());
+    assert_eq!(after.len(), 6);
+    assert_eq!((&after[0], &after[2]), (&before[0], &before[1]), "what was done is not done again");
+    let app = TestApp::start(&config).await;
+    app.records(14).await;
+    assert_eq!(removed(&app.status().await), 0);
+    app.stop().await;
+    assert_eq!(metas(&lab.index())[..3], after[..3]);
 }
 
 /// Foghorn with its store on a file system of its own, in a mount namespace that ends with it.

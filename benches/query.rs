@@ -15,7 +15,9 @@ use foghorn::config::{RetentionConfig, StoreConfig};
 use foghorn::parse;
 use foghorn::query::Query;
 use foghorn::record::Container;
-use foghorn::store::{Axis, CountRequest, Counts, Deadline, Facet, Order, Page, SearchRequest, Store, StoreReader};
+use foghorn::store::{
+    Axis, CountRequest, Counts, Deadline, Facet, Order, PAGE_BYTES, Page, SearchRequest, Store, StoreReader,
+};
 
 /// A question is asked so often, but no longer than this.
 const ROUNDS: usize = 31;
@@ -83,6 +85,7 @@ fn search(reader: &StoreReader, query: &str, limit: usize) -> Result<Page, Error
         order: Order::NewestFirst,
         after: None,
         limit,
+        max_bytes: PAGE_BYTES,
         deadline: deadline(),
     })?)
 }

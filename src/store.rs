@@ -47,7 +47,7 @@ pub use aggregate::{
     Axis, Count, CountRequest, Counts, Facet, FacetCounts, Histogram, MAX_BUCKETS, MAX_SERIES, Series,
 };
 pub use deadline::Deadline;
-pub use search::{Order, Page, SearchRequest};
+pub use search::{Order, PAGE_BYTES, Page, SearchRequest};
 
 use crate::config::{RetentionConfig, StoreConfig};
 use crate::record::{Batch, Checkpoint, Container, ContainerId, Fields, Record};

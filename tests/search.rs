@@ -16,7 +16,7 @@ use foghorn::query::Query;
 use foghorn::record::{
     Batch, Checkpoint, Container, ContainerCursor, ContainerId, DAY_NS, Frame, Position, Record, Stream,
 };
-use foghorn::store::{Axis, CountRequest, Deadline, Facet, Order, SearchRequest, Store, StoreReader};
+use foghorn::store::{Axis, CountRequest, Deadline, Facet, Order, PAGE_BYTES, SearchRequest, Store, StoreReader};
 use foghorn::text;
 use serde_json::json;
 
@@ -343,8 +343,9 @@ fn count(
 }
 
 /// All that matches, page by page.
-fn pages(reader: &StoreReader, query: &Query, order: Order, limit: usize) -> Vec<Record> {
+fn pages(reader: &StoreReader, query: &Query, order: Order, limit: usize, max_bytes: usize) -> Vec<Record> {
     let mut found: Vec<Record> = Vec::new();
+    let mut last_page: Option<(usize, usize)> = None;
     loop {
         let page = reader
             .search(&SearchRequest {
@@ -354,12 +355,20 @@ fn pages(reader: &StoreReader, query: &Query, order: Order, limit: usize) -> Vec
                 order,
                 after: found.last().map(Record::id),
                 limit,
+                max_bytes,
                 deadline: soon(),
             })
             .unwrap();
         assert!(!page.is_partial);
         let is_last = !page.has_more;
-        assert!(page.records.len() == limit || is_last);
+        let bytes: usize = page.records.iter().map(|record| record.raw.len()).sum();
+        assert!(page.records.len() == 1 || bytes <= max_bytes, "{bytes} bytes in a page of {max_bytes}");
+        assert!(!page.records.is_empty() || is_last);
+        // The first record of a page had no room in the page before.
+        if let (Some((count, before)), Some(first)) = (last_page, page.records.first()) {
+            assert!(count == limit || before + first.raw.len() > max_bytes, "{count} records of {before} bytes");
+        }
+        last_page = Some((page.records.len(), bytes));
         found.extend(page.records);
         if is_last {
             return found;
@@ -381,7 +390,12 @@ fn compare(reader: &StoreReader, records: &[Record], texts: &[String], draw: &mu
         if order == Order::NewestFirst {
             expected.reverse();
         }
-        let found: Vec<_> = pages(reader, &query, order, limit).iter().map(Record::id).collect();
+        let max_bytes = match number % 20 {
+            5 => 3_000,
+            15 => 20_000,
+            _ => PAGE_BYTES,
+        };
+        let found: Vec<_> = pages(reader, &query, order, limit, max_bytes).iter().map(Record::id).collect();
         assert_eq!(found, expected, "{text}");
         let facet = match number % 7 {
             0 => "level",
@@ -424,6 +438,12 @@ async fn the_store_answers_as_a_scan_does() {
     let texts = queries(&records, 2_000, &mut draw);
     let matched = compare(&reader, &records, &texts, &mut draw);
     assert!(matched * 3 > texts.len() * 2, "{matched} of {} queries find something", texts.len());
+    // However few bytes a page may have, it has a record.
+    let query: Query = "level:fatal".parse().unwrap();
+    let expected: Vec<_> = records.iter().filter(|record| query.matches(record)).map(Record::id).collect();
+    let found: Vec<_> = pages(&reader, &query, Order::OldestFirst, 10, 1).iter().map(Record::id).collect();
+    assert!(expected.len() > 5);
+    assert_eq!(found, expected);
     tokio::task::spawn_blocking(|| store.close()).await.unwrap();
 }
 

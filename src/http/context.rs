@@ -10,7 +10,7 @@ use super::error::ApiError;
 use super::parameters::{Given, Parameters};
 use crate::query::{BuiltinField, Expr, Query, Test, Value};
 use crate::record::{Container, Record, RecordId, Shown};
-use crate::store::{Deadline, Order, Page, SearchRequest, StoreError, StoreReader};
+use crate::store::{Deadline, Order, PAGE_BYTES, Page, SearchRequest, StoreError, StoreReader};
 
 const USUAL_RECORDS: u64 = 20;
 const MAX_RECORDS: u64 = 1_000;
@@ -96,7 +96,16 @@ fn page(
     limit: usize,
     deadline: &Deadline,
 ) -> Result<Page, StoreError> {
-    store.search(&SearchRequest { query, from_ns: None, to_ns: None, order, after, limit, deadline: deadline.clone() })
+    store.search(&SearchRequest {
+        query,
+        from_ns: None,
+        to_ns: None,
+        order,
+        after,
+        limit,
+        max_bytes: PAGE_BYTES,
+        deadline: deadline.clone(),
+    })
 }
 
 /// The record of that id: the one of its time, container, stream and ordinal.
@@ -109,6 +118,7 @@ fn find(store: &StoreReader, id: &RecordId, deadline: &Deadline) -> Result<Optio
         // The first one at or before it: many may have one time.
         after: Some(RecordId { ordinal: id.ordinal.saturating_add(1), ..id.clone() }),
         limit: 1,
+        max_bytes: PAGE_BYTES,
         deadline: deadline.clone(),
     };
     Ok(store.search(&request)?.records.into_iter().find(|record| record.id() == *id))

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::parameters::{Given, Parameters};
 use super::{Handles, time_range};
 use crate::record::{Record, Shown, time_text};
-use crate::store::{Order, SearchRequest};
+use crate::store::{Order, PAGE_BYTES, SearchRequest};
 
 /// Records that are read at once.
 const PAGE: usize = 1_000;
@@ -49,6 +49,7 @@ pub(super) async fn export(State(handles): State<Handles>, parameters: Parameter
         order: Order::OldestFirst,
         after: None,
         limit: PAGE,
+        max_bytes: PAGE_BYTES,
         deadline: handles.deadline(),
     };
     // A page for each time that the client takes one; its search is given up when it hangs up.

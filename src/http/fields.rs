@@ -12,7 +12,7 @@ use super::Handles;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
 use crate::record::{FieldValue, Record};
-use crate::store::{Order, SearchRequest};
+use crate::store::{Order, PAGE_BYTES, SearchRequest};
 
 const USUAL_RECORDS: u64 = 1_000;
 const MAX_RECORDS: u64 = 10_000;
@@ -52,6 +52,7 @@ pub(super) async fn fields(State(handles): State<Handles>, parameters: Parameter
         order: Order::NewestFirst,
         after: None,
         limit: parameters.limit(USUAL_RECORDS, MAX_RECORDS)?,
+        max_bytes: PAGE_BYTES,
         deadline: handles.deadline(),
     };
     let store = handles.store.clone();

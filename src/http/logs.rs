@@ -10,7 +10,7 @@ use super::Handles;
 use super::error::ApiError;
 use super::parameters::{Given, Parameters};
 use crate::record::{RecordId, Shown};
-use crate::store::{Order, Page, SearchRequest};
+use crate::store::{Order, PAGE_BYTES, Page, SearchRequest};
 
 const DEFAULT_LIMIT: u64 = 100;
 
@@ -55,6 +55,7 @@ pub(super) async fn logs(State(handles): State<Handles>, parameters: Parameters)
             })
             .transpose()?,
         limit: parameters.limit(DEFAULT_LIMIT, handles.config.max_limit)?,
+        max_bytes: PAGE_BYTES,
         deadline: handles.deadline(),
     };
     let store = handles.store.clone();

@@ -19,6 +19,9 @@ use crate::record::{Record, RecordId};
 /// The best blocks of a segment are looked at first: so many, and then four times as many.
 const FIRST_BLOCKS: usize = 4;
 
+/// How many bytes of lines a page has at most, unless its first record alone has more.
+pub const PAGE_BYTES: usize = 16 << 20;
+
 /// Which end first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -43,6 +46,8 @@ pub struct SearchRequest {
     pub after: Option<RecordId>,
     /// The most records to answer with.
     pub limit: usize,
+    /// The most bytes of lines to answer with, usually [`PAGE_BYTES`]; there is always one record.
+    pub max_bytes: usize,
     /// When to stop and answer with what was found.
     pub deadline: Deadline,
 }
@@ -79,11 +84,13 @@ impl Rank {
     }
 }
 
-/// The best records so far, at most one more than asked for.
+/// The best records so far, at most one more than the page has.
 struct Best<'a> {
     request: &'a SearchRequest,
     rank: Rank,
     found: Vec<(RecordId, Record)>,
+    /// The bytes of all their lines.
+    bytes: usize,
 }
 
 impl Best<'_> {
@@ -92,11 +99,39 @@ impl Best<'_> {
         self.request.limit + 1
     }
 
+    /// Whether the last of so many records, of so many bytes, is beyond the page.
+    fn is_beyond(&self, records: usize, bytes: usize) -> bool {
+        records > self.request.limit || (records > 1 && bytes > self.request.max_bytes)
+    }
+
     /// Nothing ranked below this can still be taken; none while there is room.
     fn floor(&self) -> Option<i64> {
-        (self.found.len() >= self.room())
+        self.is_beyond(self.found.len(), self.bytes)
             .then(|| self.found.last().map(|(id, _)| self.rank.of_time(id.time_ns)))
             .flatten()
+    }
+
+    /// Lets go of what is behind the first record beyond the page.
+    fn let_go(&mut self) {
+        while let Some((_, last)) = self.found.last()
+            && self.is_beyond(self.found.len() - 1, self.bytes - last.raw.len())
+        {
+            self.bytes -= last.raw.len();
+            self.found.pop();
+        }
+    }
+
+    /// The page, of which matching records may be missing or not.
+    fn into_page(mut self, is_partial: bool) -> Page {
+        let mut has_more = false;
+        while let Some((_, last)) = self.found.last()
+            && self.is_beyond(self.found.len(), self.bytes)
+        {
+            self.bytes -= last.raw.len();
+            self.found.pop();
+            has_more = true;
+        }
+        Page { records: self.found.into_iter().map(|(_, record)| record).collect(), has_more, is_partial }
     }
 
     fn offer(&mut self, record: Record) {
@@ -108,9 +143,11 @@ impl Best<'_> {
             return;
         }
         let at = self.found.partition_point(|(other, _)| self.rank.is_better(other, &id));
-        if at < self.room() {
+        // Behind the first record beyond the page, none is of interest.
+        if at < self.found.len() || self.floor().is_none() {
+            self.bytes += record.raw.len();
             self.found.insert(at, (id, record));
-            self.found.truncate(self.room());
+            self.let_go();
         }
     }
 }
@@ -138,7 +175,7 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
 
     // One look at memory and index together: a record is in exactly one of them.
     let (memory, views) = shared.snapshot();
-    let mut best = Best { request, rank, found: Vec::new() };
+    let mut best = Best { request, rank, found: Vec::new(), bytes: 0 };
     for records in &memory {
         for record in records.iter() {
             let place = rank.of_time(record.time_ns());
@@ -181,11 +218,9 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
     // A page goes on behind its last record, so it must not hold any behind what was left out.
     if let Some(unseen) = unseen {
         best.found.retain(|(id, _)| rank.of_time(id.time_ns) > unseen);
+        best.bytes = best.found.iter().map(|(_, record)| record.raw.len()).sum();
     }
-    let is_partial = unseen.is_some();
-    let has_more = best.found.len() > request.limit;
-    best.found.truncate(request.limit);
-    Ok(Page { records: best.found.into_iter().map(|(_, record)| record).collect(), has_more, is_partial })
+    Ok(best.into_page(unseen.is_some()))
 }
 
 impl Segment<'_> {

@@ -29,6 +29,32 @@ async fn stack(lab: &Lab) -> TestApp {
     app
 }
 
+/// A page ends where its lines are 16 MiB, however many records may be in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_long_lines_ends_early_and_the_next_goes_on() {
+    let lab = Lab::new();
+    let id = lab.run("web");
+    let app = lab.app().await;
+    for n in 0..20 {
+        lab.say(&id, &format!("{n} {}", "x".repeat(1_000_000)));
+    }
+    app.status_is("all lines", |s| s["store"]["records"] == 20).await;
+    let numbers = |page: &Value| -> Vec<usize> {
+        let records = page["records"].as_array().unwrap();
+        records.iter().map(|record| text(record, "line").split(' ').next().unwrap().parse().unwrap()).collect()
+    };
+    let page = app.page(&[("order", "oldest"), ("limit", "1000")]).await;
+    assert_eq!((numbers(&page), &page["partial"]), ((0..16).collect(), &json!(false)));
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let page = app.page(&[("order", "oldest"), ("limit", "1000"), ("cursor", cursor)]).await;
+    assert_eq!((numbers(&page), &page["next_cursor"]), ((16..20).collect(), &Value::Null));
+    // The sides of a context are pages, too.
+    let id = text(&page["records"][3], "id").to_owned();
+    let context = app.json(&target("/api/v1/context", &[("id", &id), ("before", "1000")])).await;
+    assert_eq!((numbers(&context), &context["has_before"]), ((3..20).collect(), &json!(true)));
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_histogram_counts_in_steps_of_time() {
     let lab = Lab::new();

@@ -210,7 +210,8 @@ mod tests {
             if let Some(flat) = object(&json) {
                 let read: Map<String, Value> = serde_json::from_str(&json).unwrap();
                 let text = |name: &str| read.get(name).and_then(Value::as_str);
-                prop_assert_eq!(Some(String::from_utf8(flat.line).unwrap().as_str()), text("line"));
+                let line = String::from_utf8(flat.line).unwrap();
+                prop_assert_eq!(Some(line.as_str()), text("line"));
                 prop_assert_eq!(flat.time, text("ts").or(text("time")));
                 prop_assert_eq!(flat.container, text("container").unwrap_or_default());
                 prop_assert_eq!(flat.service, text("service").unwrap_or_default());

@@ -36,7 +36,9 @@ impl Questions {
 impl Drop for Questions {
     fn drop(&mut self) {
         // Without waiting: a question that is being answered ends with its deadline.
-        self.0.take().map(Runtime::shutdown_background);
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

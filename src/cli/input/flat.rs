@@ -20,7 +20,7 @@ pub(super) struct Flat<'a> {
 pub(super) fn object(text: &str) -> Option<Flat<'_>> {
     let bytes = text.as_bytes();
     // Between tokens they would be space, and in a string they are an error.
-    if bytes.iter().fold(false, |is_control, byte| is_control | (*byte < b' ')) {
+    if bytes.iter().copied().fold(u8::MAX, u8::min) < b' ' {
         return None;
     }
     let mut flat = Flat::default();

@@ -293,7 +293,7 @@ fn object(line: &[u8]) -> Option<Said<'_>> {
         (who, stream, ts.as_ref().and_then(Moment::ns), ts.is_some(), into_bytes(line))
     };
     let is_known = !who.container.is_empty() || !who.service.is_empty();
-    if !is_known && !(has_time && stream.is_some()) {
+    if !(is_known || has_time && stream.is_some()) {
         return None;
     }
     if text.ends_with(b"\n") {

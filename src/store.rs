@@ -29,7 +29,7 @@ mod view;
 mod words;
 mod writer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::ops::ControlFlow;
@@ -40,6 +40,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::thread::JoinHandle;
 
 use serde::Serialize;
+use tantivy::TantivyError;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
@@ -75,7 +76,7 @@ pub enum StoreError {
     InUse(PathBuf),
     /// The index.
     #[error("the index failed: {0}")]
-    Index(#[from] tantivy::TantivyError),
+    Index(#[from] TantivyError),
     /// Files.
     #[error("the index's files failed: {0}")]
     Io(#[from] io::Error),
@@ -94,7 +95,7 @@ pub enum StoreError {
 pub struct StoreStatus {
     /// Why no records are taken; none while they are.
     pub paused: Option<String>,
-    /// Partitions that were set aside since the start, and why.
+    /// Partitions that were found damaged since the start, and why: mostly they were set aside.
     pub damaged: Vec<String>,
     /// Bytes of all partitions.
     pub size_bytes: u64,
@@ -163,6 +164,8 @@ struct Shared {
     visible: RwLock<Visible>,
     status: Mutex<StoreStatus>,
     durability: Mutex<HashMap<ContainerId, Durability>>,
+    /// Partitions that a search could not read all of.
+    suspects: Mutex<BTreeSet<Key>>,
     read_fields: ReadFields,
     /// Set while a command changes partitions itself.
     by_hand: AtomicBool,
@@ -181,6 +184,7 @@ impl Shared {
             visible: RwLock::new(Visible { partitions: BTreeMap::new(), memory: Vec::new() }),
             status: Mutex::default(),
             durability: Mutex::default(),
+            suspects: Mutex::default(),
             read_fields,
             by_hand: AtomicBool::new(false),
             rewriting: Mutex::default(),
@@ -225,7 +229,31 @@ impl Shared {
             error!(partition = name, %error, "a damaged partition could not be set aside");
         }
         warn!(partition = name, reason, "a damaged partition was set aside");
-        self.status().damaged.push(format!("{name}: {reason}"));
+        self.tell_damaged(&name, reason);
+    }
+
+    /// Names a damaged partition in the status, once, with what is known of it last.
+    fn tell_damaged(&self, name: &str, reason: &str) {
+        let mut status = self.status();
+        status.damaged.retain(|told| told.strip_prefix(name).is_none_or(|rest| !rest.starts_with(": ")));
+        status.damaged.push(format!("{name}: {reason}"));
+    }
+
+    /// What was read of a partition; none where its files are not what was written: searches go on
+    /// without, the status says so, and the committer has its files checked.
+    fn or_without<T>(&self, view: &View, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error @ StoreError::Index(TantivyError::DataCorruption(_))) => {
+                if self.suspects.lock().unwrap_or_else(PoisonError::into_inner).insert(view.key) {
+                    let name = view.key.name();
+                    warn!(partition = name, %error, "a search cannot read all of a partition");
+                    self.tell_damaged(&name, &format!("searches cannot read all of it: {error}"));
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -421,7 +449,7 @@ fn open_partitions(shared: &Shared) -> io::Result<Ledger> {
             shared.set_aside(&path, "its checksums were found wrong");
             continue;
         }
-        let opened = Partition::open(&path).and_then(|partition| Ok((partition.ledger()?, partition)));
+        let opened = Partition::open(&path, key).and_then(|partition| Ok((partition.ledger()?, partition)));
         match opened {
             Ok((ledger, partition)) => {
                 if let Some(ledger) = ledger.filter(|l| l.sequence > newest.sequence) {

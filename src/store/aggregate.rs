@@ -20,7 +20,7 @@ use super::columns::{BLOCK, Column, Cursor};
 use super::keyword::{ColumnOf, Known};
 use super::plan::{self, Decided};
 use super::segment::Segment;
-use super::view::Part;
+use super::view::{Part, View};
 use super::{Deadline, Shared, StoreError};
 use crate::query::{self, BuiltinField, Query, RequestField};
 use crate::record::{FieldValue, Record};
@@ -257,55 +257,73 @@ fn walk(shared: &Shared, request: &CountRequest, tally: &mut impl Tally) -> Resu
     }
     // The newest first: where the deadline comes, they are what is counted.
     for view in views.iter().rev() {
-        let searcher = &view.searcher;
-        let mut segments: Vec<(i64, i64, usize)> = view
-            .segments()
-            .map(|((first, last), at, _)| (first, last, at))
-            .filter(|(first, last, _)| *last >= from_ns && (is_wanted(*first) || *first < from_ns))
-            .collect();
-        if segments.is_empty() {
-            continue;
+        let walked = walk_view(shared, view, request, tally);
+        // What is damaged counts as far as it can be read.
+        let walked = shared.or_without(view, walked)?.unwrap_or(Walked::Through);
+        if walked != Walked::Through {
+            return Ok(walked);
         }
-        segments.sort_unstable_by_key(|(_, last, _)| std::cmp::Reverse(*last));
-        let decided = match tally.columns() {
-            Some(columns) => plan::decide(&request.query, &columns, view)?,
-            None => None,
-        };
-        let is_everything = request.query.is_everything() && decided.as_ref().is_some_and(|d| d.unsure.is_none());
-        let (decided, unsure) = match decided {
-            Some(Decided { query, unsure }) => (Some(query), unsure),
-            None => (None, Some(plan::narrow(&request.query, view)?)),
-        };
-        let weigh = |query: Option<Box<dyn TantivyQuery>>| {
-            query.map(|query| query.weight(EnableScoring::disabled_from_searcher(searcher))).transpose()
-        };
-        let (decided, unsure) = (weigh(decided)?, weigh(unsure)?);
-        for (first, last, at) in segments {
-            if request.deadline.is_over() {
-                return Ok(Walked::Late);
+    }
+    Ok(Walked::Through)
+}
+
+/// The same of one partition.
+fn walk_view(
+    shared: &Shared,
+    view: &Arc<View>,
+    request: &CountRequest,
+    tally: &mut impl Tally,
+) -> Result<Walked, StoreError> {
+    let (from_ns, to_ns) = (request.from_ns.unwrap_or(i64::MIN), request.to_ns.unwrap_or(i64::MAX));
+    let is_wanted = |time_ns: i64| time_ns >= from_ns && (time_ns < to_ns || request.to_ns.is_none());
+    let searcher = &view.searcher;
+    let mut segments: Vec<(i64, i64, usize)> = view
+        .segments()
+        .map(|((first, last), at, _)| (first, last, at))
+        .filter(|(first, last, _)| *last >= from_ns && (is_wanted(*first) || *first < from_ns))
+        .collect();
+    if segments.is_empty() {
+        return Ok(Walked::Through);
+    }
+    segments.sort_unstable_by_key(|(_, last, _)| std::cmp::Reverse(*last));
+    let decided = match tally.columns() {
+        Some(columns) => plan::decide(&request.query, &columns, view)?,
+        None => None,
+    };
+    let is_everything = request.query.is_everything() && decided.as_ref().is_some_and(|d| d.unsure.is_none());
+    let (decided, unsure) = match decided {
+        Some(Decided { query, unsure }) => (Some(query), unsure),
+        None => (None, Some(plan::narrow(&request.query, view)?)),
+    };
+    let weigh = |query: Option<Box<dyn TantivyQuery>>| {
+        query.map(|query| query.weight(EnableScoring::disabled_from_searcher(searcher))).transpose()
+    };
+    let (decided, unsure) = (weigh(decided)?, weigh(unsure)?);
+    for (first, last, at) in segments {
+        if request.deadline.is_over() {
+            return Ok(Walked::Late);
+        }
+        let segment = Segment::open(shared, view, at as SegmentOrdinal)?;
+        let is_whole = is_wanted(first) && is_wanted(last);
+        if is_everything && is_whole && segment.reader.alive_bitset().is_none() {
+            tally.begin(&segment)?;
+            if tally.whole(&segment) {
+                tally.end()?;
+                continue;
             }
-            let segment = Segment::open(shared, view, at as SegmentOrdinal)?;
-            let is_whole = is_wanted(first) && is_wanted(last);
-            if is_everything && is_whole && segment.reader.alive_bitset().is_none() {
-                tally.begin(&segment)?;
-                if tally.whole(&segment) {
-                    tally.end()?;
-                    continue;
-                }
+        }
+        if let Some(weight) = &decided {
+            let documents = weight.scorer(segment.reader, 1.0)?;
+            let is_wanted = (!is_whole).then_some(&is_wanted);
+            let walked = count(&segment, documents, is_wanted, &request.deadline, tally)?;
+            if walked != Walked::Through {
+                return Ok(walked);
             }
-            if let Some(weight) = &decided {
-                let documents = weight.scorer(segment.reader, 1.0)?;
-                let is_wanted = (!is_whole).then_some(&is_wanted);
-                let walked = count(&segment, documents, is_wanted, &request.deadline, tally)?;
-                if walked != Walked::Through {
-                    return Ok(walked);
-                }
-            }
-            if let Some(weight) = &unsure {
-                let walked = read(&segment, weight.scorer(segment.reader, 1.0)?, is_wanted, request, tally)?;
-                if walked != Walked::Through {
-                    return Ok(walked);
-                }
+        }
+        if let Some(weight) = &unsure {
+            let walked = read(&segment, weight.scorer(segment.reader, 1.0)?, is_wanted, request, tally)?;
+            if walked != Walked::Through {
+                return Ok(walked);
             }
         }
     }
@@ -391,7 +409,7 @@ fn read(
                     return Ok(Walked::Late);
                 }
             }
-            let record = segment.record(document, &mut containers)?;
+            let Some(record) = segment.or_without(segment.record(document, &mut containers))? else { continue };
             if request.query.matches(&record) && tally.record(&record).is_break() {
                 return Ok(Walked::Enough);
             }

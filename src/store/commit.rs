@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
@@ -27,6 +27,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const CARE: Duration = Duration::from_mins(1);
 /// The same while a partition is written anew without what is too old: the next one may wait.
 const TRIM_CARE: Duration = Duration::from_secs(1);
+/// How often damage is asked for while files are checked.
+const LOOK: Duration = Duration::from_millis(100);
 /// While every commit is full, merging waits for so many: there are segments enough to search.
 const BUSY_COMMITS: u64 = 64;
 /// How long nothing is merged after a merge failed.
@@ -75,12 +77,14 @@ pub(super) struct Committer {
     /// The partitions that this process wrote to.
     written: HashSet<Key>,
     check: Option<std_mpsc::Receiver<(Key, Vec<std::path::PathBuf>)>>,
+    /// What searches could not read, and was checked since.
+    checked: HashSet<Key>,
     _lock: File,
 }
 
 impl Committer {
     pub(super) fn new(shared: Arc<Shared>, retention: &RetentionConfig, ledger: Ledger, lock: File) -> Self {
-        let check = retention::check_in_background(&shared);
+        let check = retention::check_in_background(&shared, |_| true);
         Self {
             shared,
             retention: retention.clone(),
@@ -96,6 +100,7 @@ impl Committer {
             room: Room::default(),
             written: HashSet::new(),
             check: Some(check),
+            checked: HashSet::new(),
             _lock: lock,
         }
     }
@@ -116,7 +121,10 @@ impl Committer {
                 self.care();
                 next_care = Instant::now() + if self.trimmer.is_at_work() { TRIM_CARE } else { CARE };
             }
-            match groups.recv_timeout(next_care.saturating_duration_since(Instant::now())) {
+            self.take_damaged();
+            let until_care = next_care.saturating_duration_since(Instant::now());
+            let until_look = if self.check.is_some() { LOOK } else { until_care };
+            match groups.recv_timeout(until_look.min(until_care)) {
                 Ok(group) => {
                     if !self.persist(group) {
                         return;
@@ -317,18 +325,20 @@ impl Committer {
         }
     }
 
-    /// What has to be done now and then: retention, merges, damage found by the check.
+    /// What has to be done now and then: retention, merges, a look at what searches could not read.
     fn care(&mut self) {
         // Not beside another who writes.
         if self.shared.by_hand.load(Ordering::Acquire) {
             return;
         }
         self.merge();
-        if let Some(check) = &self.check {
-            match check.try_recv() {
-                Ok((key, files)) => self.damaged(key, &files),
-                Err(std_mpsc::TryRecvError::Disconnected) => self.check = None,
-                Err(std_mpsc::TryRecvError::Empty) => {}
+        if self.check.is_none() {
+            let suspects = self.shared.suspects.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let is_new = |key: &Key| suspects.contains(key) && !self.checked.contains(key);
+            let keys: Vec<Key> = self.shared.visible().partitions.keys().copied().filter(is_new).collect();
+            if !keys.is_empty() {
+                self.check = Some(retention::check_in_background(&self.shared, |key| keys.contains(&key)));
+                self.checked.extend(keys);
             }
         }
         // While a partition is written anew, it is there twice, which is no reason to remove anything.
@@ -399,6 +409,19 @@ impl Committer {
             .map(|(_, key)| key)
     }
 
+    /// Takes what the check has found until now.
+    fn take_damaged(&mut self) {
+        while let Some(check) = &self.check
+            && !self.shared.by_hand.load(Ordering::Acquire)
+        {
+            match check.try_recv() {
+                Ok((key, files)) => self.damaged(key, &files),
+                Err(std_mpsc::TryRecvError::Disconnected) => self.check = None,
+                Err(std_mpsc::TryRecvError::Empty) => return,
+            }
+        }
+    }
+
     /// An old partition is set aside at once. The one that holds the cursors is marked, and set
     /// aside at the next start, where cursors and records can go back together.
     fn damaged(&mut self, key: Key, files: &[std::path::PathBuf]) {
@@ -411,7 +434,7 @@ impl Committer {
                     reason, "the current partition is damaged; restart to set it aside and read its lines again"
                 );
                 drop(std::fs::write(path.join(retention::DAMAGED_MARK), &reason));
-                self.shared.status().damaged.push(format!("{}: {reason}; restart to set it aside", key.name()));
+                self.shared.tell_damaged(&key.name(), &format!("{reason}; restart to set it aside"));
             }
             return;
         }

@@ -3,6 +3,9 @@
 //! They are part of the commit that makes the records durable, so index and cursors can never
 //! disagree. Partitions commit one after the other; each payload says what holds once this
 //! partition and all older ones of the same round are durable, and the highest `sequence` counts.
+//!
+//! Tantivy keeps no checksum of the file that holds a payload, and a wrong digit in it would be lines that
+//! are missing or come twice: the payload has one of its own, eight hexadecimal digits before the rest.
 
 use std::collections::HashMap;
 
@@ -12,6 +15,7 @@ use crate::record::{Checkpoint, Container, ContainerId};
 
 /// The version of the payload's form.
 const VERSION: u32 = 1;
+const CHECKSUM_BYTES: usize = 8;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
@@ -55,12 +59,17 @@ impl Ledger {
 
     pub(super) fn to_payload(&self) -> String {
         let ledger = Self { version: VERSION, ..self.clone() };
-        serde_json::to_string(&ledger).expect("a ledger has only text keys and finite numbers")
+        let text = serde_json::to_string(&ledger).expect("a ledger has only text keys and finite numbers");
+        format!("{}{text}", checksum(&text))
     }
 
     /// Reads a payload; an error says what is wrong with it.
     pub(super) fn from_payload(payload: &str) -> Result<Self, String> {
-        let ledger: Self = serde_json::from_str(payload).map_err(|e| format!("its cursors cannot be read: {e}"))?;
+        let (sum, text) = payload.split_at_checked(CHECKSUM_BYTES).unwrap_or_default();
+        if sum != checksum(text) {
+            return Err("its cursors are not what was written".into());
+        }
+        let ledger: Self = serde_json::from_str(text).map_err(|e| format!("its cursors cannot be read: {e}"))?;
         if ledger.version == VERSION {
             Ok(ledger)
         } else {
@@ -71,6 +80,12 @@ impl Ledger {
     pub(super) fn into_entries(self) -> HashMap<ContainerId, (Container, Checkpoint)> {
         self.entries.into_iter().map(|e| (e.container.id.clone(), (e.container, e.checkpoint))).collect()
     }
+}
+
+fn checksum(text: &str) -> String {
+    let mut sum = flate2::Crc::new();
+    sum.update(text.as_bytes());
+    format!("{:08x}", sum.sum())
 }
 
 #[cfg(test)]
@@ -105,6 +120,12 @@ mod tests {
         let entries = read.into_entries();
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[&ContainerId::new("b")], (container("b"), checkpoint));
-        assert!(Ledger::from_payload("{}").is_err());
+        let payload = ledger.to_payload();
+        for wrong in ["", "{}", &payload[1..], &payload.replace("\"sequence\":9", "\"sequence\":8")] {
+            assert!(Ledger::from_payload(wrong).is_err(), "{wrong}");
+        }
+        let other = payload[CHECKSUM_BYTES..].replace("\"version\":1", "\"version\":2");
+        let error = Ledger::from_payload(&format!("{}{other}", checksum(&other))).unwrap_err();
+        assert_eq!(error, "its cursors have version 2, expected 1");
     }
 }

@@ -15,7 +15,9 @@ use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError};
 use tantivy::index::SegmentId;
 use tantivy::indexer::{AddOperation, IndexWriterOptions, NoMergePolicy, SegmentWriter};
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, SegmentReader, TantivyDocument, TantivyError};
+use tantivy::{
+    Directory as _, Index, IndexReader, IndexWriter, ReloadPolicy, SegmentReader, TantivyDocument, TantivyError,
+};
 
 use tracing::warn;
 
@@ -108,6 +110,7 @@ impl OpenError {
 
 /// One partition, open for reading; for writing, too, while its day is being written.
 pub(super) struct Partition {
+    key: Key,
     pub path: PathBuf,
     index: Index,
     reader: IndexReader,
@@ -117,13 +120,13 @@ pub(super) struct Partition {
 
 impl Partition {
     /// Opens a partition that exists, and every segment in it.
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, key: Key) -> Result<Self, OpenError> {
         let open = || {
             let index = schema::open(MmapDirectory::open(path)?)?;
-            if index.schema() != schema::schema() {
+            if index.schema() != schema::schema() || !schema::has_components(&index.load_metas()?) {
                 return Err(TantivyError::SchemaError("it was written by another version of foghorn".into()));
             }
-            Self::new(index, path)
+            Self::new(index, path, key)
         };
         // Damaged files can panic instead of failing.
         match catch_unwind(AssertUnwindSafe(open)) {
@@ -144,13 +147,13 @@ impl Partition {
         drop(schema::builder().create_in_dir(&temporary)?);
         fs::rename(&temporary, &path)?;
         sync_directory(root)?;
-        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(TantivyError::from)?)?, &path)?)
+        Ok(Self::new(schema::open(MmapDirectory::open(&path).map_err(TantivyError::from)?)?, &path, key)?)
     }
 
-    fn new(index: Index, path: &Path) -> tantivy::Result<Self> {
+    fn new(index: Index, path: &Path, key: Key) -> tantivy::Result<Self> {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let view = View::open(IndexReader::searcher(&reader), &Arc::default(), None)?;
-        Ok(Self { path: path.to_owned(), index, reader, view: RwLock::new(Arc::new(view)) })
+        let view = View::open(key, IndexReader::searcher(&reader), &Arc::default(), None)?;
+        Ok(Self { key, path: path.to_owned(), index, reader, view: RwLock::new(Arc::new(view)) })
     }
 
     /// What there is to be searched.
@@ -162,7 +165,7 @@ impl Partition {
     pub(super) fn reload(&self) -> Result<(), StoreError> {
         self.reader.reload()?;
         let before = self.view();
-        let view = Arc::new(View::open(self.reader.searcher(), &before.is_there, Some(&before))?);
+        let view = Arc::new(View::open(self.key, self.reader.searcher(), &before.is_there, Some(&before))?);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         Ok(())
     }
@@ -174,6 +177,9 @@ impl Partition {
     /// The cursors of the last commit; none before the first.
     pub(super) fn ledger(&self) -> Result<Option<Ledger>, OpenError> {
         let metas = self.index.load_metas().map_err(|error| OpenError::of(&error))?;
+        if metas.payload.is_none() && !metas.segments.is_empty() {
+            return Err(OpenError::Damaged("its cursors are missing".into()));
+        }
         metas.payload.as_deref().map(Ledger::from_payload).transpose().map_err(OpenError::Damaged)
     }
 
@@ -185,7 +191,7 @@ impl Partition {
             let segments = self.index.searchable_segment_metas();
             segments.map_or(true, |all| all.iter().any(|segment| name.starts_with(&segment.id().uuid_string())))
         };
-        let check = || catch_unwind(AssertUnwindSafe(|| self.index.validate_checksum()));
+        let check = || catch_unwind(AssertUnwindSafe(|| self.wrong_checksums()));
         // What a merge takes away meanwhile is no damage.
         let is_merged_away = |checked: &std::thread::Result<tantivy::Result<_>>| match checked {
             Ok(Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(path)))) => !is_listed(path),
@@ -209,6 +215,22 @@ impl Partition {
             }
             _ => vec![self.path.clone()],
         }
+    }
+
+    /// The files of segments that have another content than was written. Not by tantivy's own list of files
+    /// alone, which has no checksum itself.
+    fn wrong_checksums(&self) -> tantivy::Result<Vec<PathBuf>> {
+        let directory = self.index.directory();
+        let managed = directory.list_managed_files();
+        let mut wrong = Vec::new();
+        for path in self.index.load_metas()?.list_segment_files() {
+            // Not every segment has each component, such as deletes.
+            let is_there = managed.contains(&path) || directory.exists(&path)?;
+            if is_there && !directory.validate_checksum(&path)? {
+                wrong.push(path);
+            }
+        }
+        Ok(wrong)
     }
 
     pub(super) fn size_bytes(&self) -> u64 {

@@ -192,10 +192,17 @@ pub(super) fn filesystem_bytes(path: &Path) -> io::Result<(u64, u64)> {
     Ok((stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize))
 }
 
-/// Reads every partition's files once, newest first, and reports those with wrong checksums.
-pub(super) fn check_in_background(shared: &Arc<Shared>) -> Receiver<(Key, Vec<PathBuf>)> {
+/// Reads the files of the partitions that are wanted once, newest first, and reports those with wrong
+/// checksums.
+pub(super) fn check_in_background(
+    shared: &Arc<Shared>,
+    is_wanted: impl Fn(Key) -> bool,
+) -> Receiver<(Key, Vec<PathBuf>)> {
     let (sender, receiver) = channel();
-    let partitions: Vec<_> = shared.visible().partitions.iter().rev().map(|(k, p)| (*k, Arc::downgrade(p))).collect();
+    let visible = shared.visible();
+    let wanted = visible.partitions.iter().rev().filter(|(key, _)| is_wanted(**key));
+    let partitions: Vec<_> = wanted.map(|(key, partition)| (*key, Arc::downgrade(partition))).collect();
+    drop(visible);
     let check = move || {
         // All that is checked becomes resident for a while, and what is wanted at the start comes first.
         std::thread::park_timeout(CHECK_DELAY);

@@ -15,7 +15,7 @@ use foldhash::fast::RandomState;
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::{Document, Field, OwnedValue, Schema};
 use tantivy::store::{Compressor, ZstdCompressor};
-use tantivy::{Index, IndexBuilder, IndexSettings, SegmentPlugin};
+use tantivy::{Index, IndexBuilder, IndexMeta, IndexSettings, SegmentPlugin};
 
 use super::columns::ColumnsPlugin;
 use super::lines::LinesPlugin;
@@ -137,6 +137,13 @@ pub(super) fn open(directory: MmapDirectory) -> tantivy::Result<Index> {
     let mut index = Index::open(directory)?;
     plugins().into_iter().for_each(|plugin| index.register_plugin(plugin));
     Ok(index)
+}
+
+/// Whether an index says that its segments have the components that they have, and no others.
+pub(super) fn has_components(meta: &IndexMeta) -> bool {
+    let plugins = plugins();
+    let ours = plugins.iter().flat_map(|plugin| plugin.extensions()).copied();
+    ours.eq(meta.persisted_custom_extensions.iter().map(String::as_str))
 }
 
 /// The components that a segment has beside tantivy's own.

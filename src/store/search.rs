@@ -208,12 +208,15 @@ pub(super) fn search(shared: &Shared, request: &SearchRequest) -> Result<Page, S
             break;
         }
         let view = &views[at];
-        let query = match narrowed.entry(at) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(narrow(&request.query, view)?),
+        let mut search = || {
+            let query = match narrowed.entry(at) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => entry.insert(narrow(&request.query, view)?),
+            };
+            Segment::open(shared, view, ordinal)?.search(&**query, window, &mut best)
         };
-        let segment = Segment::open(shared, view, ordinal)?;
-        unseen = unseen.max(segment.search(&**query, window, &mut best)?);
+        let searched = search();
+        unseen = unseen.max(shared.or_without(view, searched)?.flatten());
     }
     // A page goes on behind its last record, so it must not hold any behind what was left out.
     if let Some(unseen) = unseen {
@@ -314,7 +317,9 @@ impl Segment<'_> {
                 if count % 64 == 63 && best.request.deadline.is_over() {
                     return Ok(Some(place));
                 }
-                best.offer(self.record(doc, &mut containers)?);
+                if let Some(record) = self.or_without(self.record(doc, &mut containers))? {
+                    best.offer(record);
+                }
             }
             if lowest == window.low || lowest == i64::MIN {
                 return Ok(None);

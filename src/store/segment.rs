@@ -51,6 +51,11 @@ impl<'a> Segment<'a> {
         Ok(Self { shared, view, part, reader, read: RefCell::new(read) })
     }
 
+    /// What was read of it; none where it is damaged.
+    pub(super) fn or_without<T>(&self, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        self.shared.or_without(self.view, read)
+    }
+
     /// The times of its documents.
     pub(super) fn times(&self) -> Cursor {
         Cursor::new(&self.part.columns.times)

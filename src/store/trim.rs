@@ -330,7 +330,7 @@ mod tests {
         trimmer.look_again(DAY);
         assert_eq!(anew(next(&mut trimmer, &shared, end_ns(7) - 1)).without, [origin("nginx")]);
         // Another trimmer learns from the index that the rest may stay.
-        let (shared, partition) = opened(&directory, Partition::open(&partition.path).unwrap());
+        let (shared, partition) = opened(&directory, Partition::open(&partition.path, DAY).unwrap());
         let mut trimmer = Trimmer::new(&retention());
         let due = anew(next(&mut trimmer, &shared, end_ns(2)));
         trimmer.start(&shared, due);
@@ -384,7 +384,7 @@ mod tests {
         let path = partition.path.clone();
         drop((shared, partition));
 
-        let (shared, partition) = opened(&directory, Partition::open(&path).unwrap());
+        let (shared, partition) = opened(&directory, Partition::open(&path, DAY).unwrap());
         let mut trimmer = Trimmer::new(&retention());
         let due = anew(next(&mut trimmer, &shared, end_ns(2)));
         trimmer.start(&shared, due);

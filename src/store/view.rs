@@ -12,10 +12,13 @@ use super::columns::{self, Columns};
 use super::keyword::ColumnOf;
 use super::lines::{self, Lines};
 use super::packed::damaged;
+use super::partition::Key;
 use super::words::{self, Dictionary};
 
 /// A partition at one moment.
 pub(super) struct View {
+    /// Which partition.
+    pub key: Key,
     pub searcher: Searcher,
     /// Held by the partition, too: whoever has a weak one sees whether either is still there.
     pub is_there: Arc<()>,
@@ -34,7 +37,12 @@ impl View {
     ///
     /// # Errors
     /// A file is missing, or not what was written.
-    pub(super) fn open(searcher: Searcher, is_there: &Arc<()>, before: Option<&Self>) -> tantivy::Result<Self> {
+    pub(super) fn open(
+        key: Key,
+        searcher: Searcher,
+        is_there: &Arc<()>,
+        before: Option<&Self>,
+    ) -> tantivy::Result<Self> {
         let part = |reader: &SegmentReader| {
             let id = reader.segment_id();
             let part = match before.and_then(|view| view.parts.get(&id)) {
@@ -48,7 +56,7 @@ impl View {
             Ok((id, part))
         };
         let parts = searcher.segment_readers().iter().map(part).collect::<tantivy::Result<_>>()?;
-        Ok(Self { searcher, is_there: Arc::clone(is_there), parts })
+        Ok(Self { key, searcher, is_there: Arc::clone(is_there), parts })
     }
 
     /// The components of one of its segments.

@@ -19,3 +19,4 @@ mod secrets;
 mod store;
 mod support;
 mod trouble;
+mod unbreakable;

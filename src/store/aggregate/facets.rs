@@ -41,10 +41,10 @@ pub(in crate::store) fn facets(
         if column.of == ColumnOf::Path {
             return values.finish(facet, top, &column.waiting);
         }
-        merge(&column.waiting, facet, |value, count| values.add(value, count))?;
+        merge(&column.waiting, facet, |value, count| values.add(value, count));
         values.finish(facet, top, &[])
     });
-    Ok(Counts { facets: facets.collect::<Result<_, _>>()?, total, is_partial })
+    Ok(Counts { facets: facets.collect(), total, is_partial })
 }
 
 struct Fields<'a> {
@@ -104,7 +104,7 @@ impl Tally for Fields<'_> {
             if waiting > MAX_WAITING {
                 for (facet, values) in self.facets.iter_mut().filter(|(f, _)| ColumnOf::of_facet(f) == Some(column.of))
                 {
-                    merge(&column.waiting, facet, |value, count| values.add(value, count))?;
+                    merge(&column.waiting, facet, |value, count| values.add(value, count));
                 }
                 column.waiting.clear();
             }

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::super::StoreError;
 use super::{Count, Facet, FacetCounts, Keywords, MAX_VALUES, beginning};
 
 /// The keywords of one segment, and how many documents have none, and each.
@@ -50,7 +49,7 @@ impl Values {
 
     /// The commonest of these values and of those of the keywords, which have to be in the order of the
     /// facet's values and are kept no longer than one is counted.
-    pub(super) fn finish(mut self, facet: &Facet, top: usize, counted: &[Counted]) -> Result<FacetCounts, StoreError> {
+    pub(super) fn finish(mut self, facet: &Facet, top: usize, counted: &[Counted]) -> FacetCounts {
         let mut best = Best { top, heap: BinaryHeap::new(), distinct: 0, others: self.let_go };
         merge(counted, facet, |value, count| {
             let counted = if self.counts.is_empty() { None } else { self.counts.remove(value) };
@@ -60,19 +59,19 @@ impl Values {
             } else {
                 best.offer(value, count);
             }
-        })?;
+        });
         for (value, count) in &self.counts {
             best.offer(value, *count);
         }
         let values = best.heap.into_sorted_vec().into_iter();
-        Ok(FacetCounts {
+        FacetCounts {
             field: facet.name().to_owned(),
             values: values.map(|Reverse((count, Reverse(value)))| Count { value, count }).collect(),
             distinct: best.distinct,
             others: best.others,
             missing: self.missing,
             approximate: self.let_go > 0,
-        })
+        }
     }
 }
 
@@ -106,12 +105,13 @@ impl Best {
 
 /// Calls `f` with each value that was counted and its count in all segments. The values come in the
 /// order of the keywords: where that is not theirs, one comes more than once.
-pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, u64)) -> Result<(), StoreError> {
+pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, u64)) {
     let mut streams = Vec::new();
     let mut heads: BinaryHeap<Reverse<(Vec<u8>, usize)>> = BinaryHeap::new();
     for (at, segment) in counted.iter().enumerate() {
         let mut stream = segment.keywords.column().keywords.stream();
-        if stream.advance()? {
+        // Of a damaged file the keywords that can be read are counted; its check tells of it.
+        if stream.advance().unwrap_or_default() {
             heads.push(Reverse((stream.text().to_vec(), at)));
         }
         streams.push(stream);
@@ -142,7 +142,7 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
                 sum += count;
             });
         }
-        if stream.advance()? {
+        if stream.advance().unwrap_or_default() {
             keyword.clear();
             keyword.extend_from_slice(stream.text());
         } else {
@@ -155,7 +155,6 @@ pub(super) fn merge(counted: &[Counted], facet: &Facet, mut f: impl FnMut(&str, 
     if without > 0 {
         f("", without);
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -172,7 +171,7 @@ mod tests {
         }
         values.add("", 5);
         assert!(values.counts.len() <= 2 * MAX_VALUES);
-        let counts = values.finish(&Facet::Field("id".into()), 2, &[]).unwrap();
+        let counts = values.finish(&Facet::Field("id".into()), 2, &[]);
         let top: Vec<_> = counts.values.iter().map(|count| (count.value.as_str(), count.count)).collect();
         assert_eq!(top, [("frequent", 3 * MAX_VALUES as u64), ("common", 7)]);
         assert_eq!((counts.others, counts.missing, counts.approximate), (3 * MAX_VALUES as u64, 5, true));
@@ -185,7 +184,7 @@ mod tests {
             values.add(value, 2);
         }
         values.add("e", 3);
-        let counts = values.finish(&Facet::Field("id".into()), 3, &[]).unwrap();
+        let counts = values.finish(&Facet::Field("id".into()), 3, &[]);
         let top: Vec<_> = counts.values.iter().map(|count| count.value.as_str()).collect();
         assert_eq!((top, counts.others, counts.distinct), (vec!["e", "a", "b"], 4, 5));
     }

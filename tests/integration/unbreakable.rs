@@ -1,0 +1,4 @@
+//! What breaks Foghorn's store from outside: damaged files.
+
+mod damage;
+mod source;

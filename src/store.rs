@@ -220,16 +220,20 @@ impl Shared {
     }
 
     /// Moves a partition out of the way, where a person can look at it.
-    fn set_aside(&self, path: &Path, reason: &str) {
+    ///
+    /// # Errors
+    /// It stays where it is, such as on a full disk; the status names it all the same.
+    fn set_aside(&self, path: &Path, reason: &str) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let aside = self.root.join("damaged");
         let target = (0..=9_999).map(|n| aside.join(format!("{name}-{n}"))).find(|target| !target.exists());
         let moved = fs::create_dir_all(&aside).and_then(|()| fs::rename(path, target.unwrap_or(aside)));
-        if let Err(error) = moved {
-            error!(partition = name, %error, "a damaged partition could not be set aside");
+        match &moved {
+            Ok(()) => warn!(partition = name, reason, "a damaged partition was set aside"),
+            Err(error) => error!(partition = name, reason, %error, "a damaged partition could not be set aside"),
         }
-        warn!(partition = name, reason, "a damaged partition was set aside");
         self.tell_damaged(&name, reason);
+        moved
     }
 
     /// Names a damaged partition in the status, once, with what is known of it last.
@@ -446,7 +450,8 @@ fn open_partitions(shared: &Shared) -> io::Result<Ledger> {
         }
         let Some(key) = Key::from_name(name) else { continue };
         if path.join(retention::DAMAGED_MARK).exists() {
-            shared.set_aside(&path, "its checksums were found wrong");
+            // Where it stays, it is tried again before its day is written.
+            drop(shared.set_aside(&path, "its checksums were found wrong"));
             continue;
         }
         let opened = Partition::open(&path, key).and_then(|partition| Ok((partition.ledger()?, partition)));
@@ -457,7 +462,7 @@ fn open_partitions(shared: &Shared) -> io::Result<Ledger> {
                 }
                 shared.visible_mut().partitions.insert(key, Arc::new(partition));
             }
-            Err(OpenError::Damaged(reason)) => shared.set_aside(&path, &reason),
+            Err(OpenError::Damaged(reason)) => drop(shared.set_aside(&path, &reason)),
             Err(OpenError::System(error)) => return Err(error),
         }
     }

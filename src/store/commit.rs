@@ -252,6 +252,11 @@ impl Committer {
         if let Some(partition) = self.shared.visible().partitions.get(&key) {
             return Ok(Arc::clone(partition));
         }
+        // One that is damaged, and could not be set aside before.
+        let path = self.shared.root.join(key.name());
+        if path.exists() {
+            self.shared.set_aside(&path, "it cannot be opened")?;
+        }
         let partition = Arc::new(Partition::create(&self.shared.root, key)?);
         self.shared.visible_mut().partitions.insert(key, Arc::clone(&partition));
         Ok(partition)
@@ -441,7 +446,8 @@ impl Committer {
         self.trimmer.wait_for(key, &self.shared);
         let removed = self.shared.visible_mut().partitions.remove(&key);
         if let Some(partition) = removed {
-            self.shared.set_aside(&partition.path, &reason);
+            // Where it stays, it is in the way of no record, and looked at with the next start.
+            drop(self.shared.set_aside(&partition.path, &reason));
         }
     }
 }

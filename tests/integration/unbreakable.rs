@@ -1,4 +1,6 @@
-//! What breaks Foghorn's store from outside: damaged files.
+//! What breaks Foghorn's store from outside: kills, a full disk, and damaged files.
 
 mod damage;
+mod files;
+mod full;
 mod source;

@@ -3,4 +3,5 @@
 mod damage;
 mod files;
 mod full;
+mod kill;
 mod source;

@@ -38,7 +38,8 @@ impl Answer {
 }
 
 impl Api {
-    async fn send(&self, method: &str, target: &str) -> (hyper::Response<Incoming>, JoinHandle<()>) {
+    /// Asks; answers what the server begins to say, and the connection that has to be kept for it.
+    pub async fn send(&self, method: &str, target: &str) -> (hyper::Response<Incoming>, JoinHandle<()>) {
         let stream = TcpStream::connect(self.address).await.unwrap();
         send(stream, method, target).await
     }

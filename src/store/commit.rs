@@ -107,14 +107,15 @@ impl Committer {
 
     /// Commits group after group until there will be no more.
     pub(super) fn run(mut self, groups: &std_mpsc::Receiver<Group>) {
-        self.commit_all(groups);
+        let is_all = self.commit_all(groups);
         self.trimmer.wait(&self.shared);
-        if self.shared.tidy.load(Ordering::Acquire) {
+        if is_all && self.shared.tidy.load(Ordering::Acquire) {
             self.tidy();
         }
     }
 
-    fn commit_all(&mut self, groups: &std_mpsc::Receiver<Group>) {
+    /// False where Foghorn stops before all is durable.
+    fn commit_all(&mut self, groups: &std_mpsc::Receiver<Group>) -> bool {
         let mut next_care = Instant::now();
         loop {
             if next_care <= Instant::now() {
@@ -127,11 +128,11 @@ impl Committer {
             match groups.recv_timeout(until_look.min(until_care)) {
                 Ok(group) => {
                     if !self.persist(group) {
-                        return;
+                        return false;
                     }
                 }
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}
-                Err(std_mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(std_mpsc::RecvTimeoutError::Disconnected) => return true,
             }
         }
     }
@@ -361,14 +362,17 @@ impl Committer {
         self.measure();
     }
 
-    /// Takes what is too old for its service out of the next partition that has such records.
+    /// Takes what is too old for its service out of the next partition that has such records; not amid a merge
+    /// of it.
     fn trim(&mut self, keep: Option<Key>) {
         let newest = self.shared.visible().partitions.keys().next_back().copied();
         let now_ns = retention::now_ns();
+        // Nor where searches do not see yet whose records there are.
         let merging = self.merge.as_ref().map(|(key, _)| *key);
-        let (is_busy, is_kept) = (|key| merging == Some(key), |key| keep == Some(key) || newest == Some(key));
+        let busy: HashSet<Key> = self.unshown.keys().copied().chain(merging).collect();
+        let is_kept = |key| keep == Some(key) || newest == Some(key);
         loop {
-            match self.trimmer.next(&self.shared, now_ns, is_busy, is_kept) {
+            match self.trimmer.next(&self.shared, now_ns, |key| busy.contains(&key), is_kept) {
                 None => return,
                 Some(Due::Removal(key)) => self.remove(key, Expiry::Age),
                 Some(Due::Anew(anew)) => {

@@ -177,7 +177,9 @@ impl Trimmer {
                     self.next_ns.insert(key, next_ns);
                 }
                 shared.status().removed_records += records;
-                info!(partition = key.name(), records, "removed records that were too old for their service");
+                if records > 0 {
+                    info!(partition = key.name(), records, "removed records that were too old for their service");
+                }
             }
             Ok(Err(error)) => self.pause(key, retention::now_ns(), &error.to_string()),
             Err(_) => self.pause(key, retention::now_ns(), "it panicked"),

@@ -108,9 +108,8 @@ pub async fn run(config: &Config, options: &Options) -> ExitCode {
     let resumable = std::mem::take(&mut store.resumable);
     let known = resumable.into_iter().filter_map(|(id, (_, checkpoint))| Some((id, checkpoint.import?)));
     let reader = store.reader();
-    for damage in reader.status().damaged {
-        say(&format!("foghorn: a damaged partition was set aside: {damage}"));
-    }
+    let told = reader.status().damaged;
+    told.iter().for_each(|damage| say(&format!("foghorn: a damaged partition was set aside: {damage}")));
     let mut importer = Importer {
         settings: app::settings(config),
         sender: store.appender(),
@@ -136,6 +135,9 @@ pub async fn run(config: &Config, options: &Options) -> ExitCode {
     drop(importer.sender);
     store.close_tidy();
     let status = reader.status();
+    for damage in status.damaged.iter().filter(|damage| !told.contains(damage)) {
+        say(&format!("foghorn: a partition is damaged: {damage}"));
+    }
     let mut done = "imported";
     if let Some(reason) = status.paused {
         (is_whole, done) = (false, "read");

@@ -297,9 +297,14 @@ impl Committer {
         if Instant::now() < self.next_merge {
             return;
         }
+        let mut damaged = None;
         for (&key, open) in &mut self.writers {
             let Some(partition) = self.shared.visible().partitions.get(&key).cloned() else { continue };
-            if let Some(merging) = open.writer.start_merge(&partition) {
+            let started = open.writer.start_merge(&partition).unwrap_or_else(|files| {
+                damaged = Some((key, files));
+                None
+            });
+            if let Some(merging) = started {
                 let (sender, receiver) = std_mpsc::channel();
                 let waiting = std::thread::Builder::new().name("merge".into()).spawn(move || {
                     let result = merging.wait().map(|_| ()).map_err(|e| e.to_string());
@@ -308,8 +313,12 @@ impl Committer {
                 if waiting.is_ok() {
                     self.merge = Some((key, receiver));
                 }
-                return;
+                break;
             }
+        }
+        if let Some((key, files)) = damaged {
+            self.next_merge = Instant::now() + MERGE_PAUSE;
+            self.damaged(key, &files);
         }
     }
 
@@ -321,12 +330,14 @@ impl Committer {
         }
         let visible = self.shared.visible();
         let written = visible.partitions.iter().filter(|(key, _)| self.written.contains(key));
-        let partitions: Vec<Arc<Partition>> = written.map(|(_, partition)| Arc::clone(partition)).collect();
+        let partitions: Vec<(Key, Arc<Partition>)> = written.map(|(key, one)| (*key, Arc::clone(one))).collect();
         drop(visible);
         self.writers.clear();
-        for partition in partitions {
-            if let Err(error) = partition.reload().and_then(|()| partition.tidy(&self.shared.root)) {
-                warn!(path = %partition.path.display(), %error, "its pieces stay as they are");
+        for (key, partition) in partitions {
+            match partition.reload().and_then(|()| partition.tidy(&self.shared.root)) {
+                Ok(damaged) if damaged.is_empty() => {}
+                Ok(damaged) => self.damaged(key, &damaged),
+                Err(error) => warn!(path = %partition.path.display(), %error, "its pieces stay as they are"),
             }
         }
     }

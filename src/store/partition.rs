@@ -191,7 +191,7 @@ impl Partition {
             let segments = self.index.searchable_segment_metas();
             segments.map_or(true, |all| all.iter().any(|segment| name.starts_with(&segment.id().uuid_string())))
         };
-        let check = || catch_unwind(AssertUnwindSafe(|| self.wrong_checksums()));
+        let check = || catch_unwind(AssertUnwindSafe(|| self.wrong_checksums(|_| true)));
         // What a merge takes away meanwhile is no damage.
         let is_merged_away = |checked: &std::thread::Result<tantivy::Result<_>>| match checked {
             Ok(Err(TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(path)))) => !is_listed(path),
@@ -219,11 +219,11 @@ impl Partition {
 
     /// The files of segments that have another content than was written. Not by tantivy's own list of files
     /// alone, which has no checksum itself.
-    fn wrong_checksums(&self) -> tantivy::Result<Vec<PathBuf>> {
+    fn wrong_checksums(&self, is_wanted: impl Fn(&Path) -> bool) -> tantivy::Result<Vec<PathBuf>> {
         let directory = self.index.directory();
         let managed = directory.list_managed_files();
         let mut wrong = Vec::new();
-        for path in self.index.load_metas()?.list_segment_files() {
+        for path in self.index.load_metas()?.list_segment_files().into_iter().filter(|path| is_wanted(path)) {
             // Not every segment has each component, such as deletes.
             let is_there = managed.contains(&path) || directory.exists(&path)?;
             if is_there && !directory.validate_checksum(&path)? {
@@ -231,6 +231,18 @@ impl Partition {
             }
         }
         Ok(wrong)
+    }
+
+    /// The damaged files of segments that are to be merged: merged, they would have right checksums again.
+    fn damaged_among(&self, ids: &[SegmentId]) -> Vec<PathBuf> {
+        let names: Vec<String> = ids.iter().map(SegmentId::uuid_string).collect();
+        let is_wanted = |path: &Path| path.to_str().is_some_and(|path| names.iter().any(|name| path.starts_with(name)));
+        match catch_unwind(AssertUnwindSafe(|| self.wrong_checksums(is_wanted))) {
+            Ok(Ok(files)) => files,
+            // The merge will meet the same.
+            Ok(Err(error)) if matches!(OpenError::of(&error), OpenError::System(_)) => Vec::new(),
+            _ => vec![self.path.clone()],
+        }
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
@@ -280,22 +292,27 @@ impl Partition {
         Ok(())
     }
 
-    /// Merges neighbours in time into segments as large as they may be.
-    pub(super) fn tidy(&self, root: &Path) -> Result<(), StoreError> {
+    /// Merges neighbours in time into segments as large as they may be; answers what is damaged, where that
+    /// keeps it from merging.
+    pub(super) fn tidy(&self, root: &Path) -> Result<Vec<PathBuf>, StoreError> {
         let segments = segments(self);
         let sizes: Vec<u32> = segments.iter().map(|segment| segment.2).collect();
         let runs = tidy_runs(&sizes);
         if runs.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut writer = self.writer()?;
         for run in runs {
             retention::check_space(root, self.size_bytes())?;
             let ids: Vec<SegmentId> = segments[run].iter().map(|segment| segment.1).collect();
+            let damaged = self.damaged_among(&ids);
+            if !damaged.is_empty() {
+                return Ok(damaged);
+            }
             writer.writer.merge(&ids).wait()?;
         }
         writer.collect_garbage();
-        self.reload()
+        self.reload().map(|()| Vec::new())
     }
 }
 
@@ -392,15 +409,19 @@ impl PartitionWriter {
     }
 
     /// Starts to merge neighbours where there are enough of them; the answer waits for the end.
+    ///
+    /// # Errors
+    /// The damaged files of what was to be merged.
     pub(super) fn start_merge(
         &mut self,
         partition: &Partition,
-    ) -> Option<tantivy::FutureResult<Option<tantivy::SegmentMeta>>> {
+    ) -> Result<Option<tantivy::FutureResult<Option<tantivy::SegmentMeta>>>, Vec<PathBuf>> {
         let segments = segments(partition);
         let sizes: Vec<u32> = segments.iter().map(|segment| segment.2).collect();
-        let run = merge_candidates(&sizes)?;
+        let Some(run) = merge_candidates(&sizes) else { return Ok(None) };
         let ids: Vec<SegmentId> = segments[run].iter().map(|segment| segment.1).collect();
-        Some(self.writer.merge(&ids))
+        let damaged = partition.damaged_among(&ids);
+        if damaged.is_empty() { Ok(Some(self.writer.merge(&ids))) } else { Err(damaged) }
     }
 
     pub(super) fn collect_garbage(&self) {

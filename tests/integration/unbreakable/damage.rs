@@ -1,6 +1,7 @@
 //! Damaged files: the day is named and set aside, and every other day is served as it was.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use foghorn::record::RecordId;
@@ -331,4 +332,42 @@ async fn a_wrong_bit_anywhere_in_the_description_is_told_or_changes_nothing() {
     let told = futures_util::stream::iter(places).buffer_unordered(AT_ONCE).collect::<Vec<usize>>().await;
     let (told, tried) = (told.iter().sum::<usize>(), told.len());
     assert!(told > tried / 2, "only {told} of {tried} were told");
+}
+
+/// A merge gives what it writes a right checksum: what is damaged while Foghorn runs must not go into one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_damaged_is_not_merged_into_what_looks_whole() {
+    let whole = Whole::new().await;
+    let day = DAYS[2];
+    let files = whole.files(day).into_iter().filter(|file| has_ending(file, &["words", "lines", "columns"]));
+    for file in files {
+        let copy = whole.copy(day);
+        let path = copy.path().join("index").join(day);
+        let store = open(copy.path());
+        let mut source = whole.source.clone();
+        source.go_on();
+        // Behind the check at the start, or before: the pages that a reader has are these.
+        let bytes = fs::read(path.join(&file)).unwrap();
+        let at = content_bytes(&path.join(&file), &bytes) / 2;
+        let harmed = fs::File::options().write(true).open(path.join(&file)).unwrap();
+        harmed.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
+        let reader = store.reader();
+        let appender = store.appender();
+        for batch in source.behind(&store.resumable) {
+            appender.send(batch).await.unwrap();
+        }
+        drop(appender);
+        tokio::task::spawn_blocking(|| store.close_tidy()).await.unwrap();
+        assert!(names(&reader, day), "{file}: {:?}", reader.status().damaged);
+        drop(reader);
+
+        let store = open(copy.path());
+        assert!(names(&store.reader(), day), "{file} is not set aside");
+        assert_eq!(find(&store.reader(), &file), whole.without(day), "{file}");
+        let behind = source.behind(&store.resumable);
+        fill(store, behind).await;
+        let store = open(copy.path());
+        assert_eq!(find(&store.reader(), &file), source.lines(|_| true), "{file}");
+        close(store).await;
+    }
 }

@@ -29,21 +29,29 @@ pub type Lines = BTreeMap<RecordId, Box<str>>;
 pub type Resumable = HashMap<ContainerId, (Container, Checkpoint)>;
 
 /// Two containers that said something on each day, and can be asked for it again.
+#[derive(Clone)]
 pub struct Source {
     pub batches: Vec<Batch>,
 }
 
 impl Source {
     pub fn new() -> Self {
-        let mut speakers: Vec<_> = ["web", "api"].iter().zip(1..).map(|(name, n)| Speaker::new(name, n)).collect();
-        let mut batches = Vec::new();
+        let mut source = Self { batches: Vec::new() };
         for day in 0..DAYS.len() {
-            for commit in 0..COMMITS {
-                let start_ns = START_NS + day as i64 * DAY_NS + commit as i64 * 3_600_000_000_000;
-                batches.extend(speakers.iter_mut().map(|speaker| speaker.batch(start_ns)));
-            }
+            (0..COMMITS).for_each(|commit| source.say(day, commit));
         }
-        Self { batches }
+        source
+    }
+
+    fn say(&mut self, day: usize, commit: usize) {
+        let start_ns = START_NS + day as i64 * DAY_NS + commit as i64 * 3_600_000_000_000;
+        let batches = ["web", "api"].iter().zip(1..).map(|(name, number)| batch(name, number, start_ns));
+        self.batches.extend(batches);
+    }
+
+    /// Says more on the last day.
+    pub fn go_on(&mut self) {
+        self.say(DAYS.len() - 1, COMMITS);
     }
 
     /// What was said of days that are wanted.
@@ -68,47 +76,34 @@ pub fn day(record: &Record) -> &'static str {
     DAYS[usize::try_from((record.time_ns() - START_NS) / DAY_NS).unwrap()]
 }
 
-struct Speaker {
-    container: Arc<Container>,
-    pipeline: Pipeline,
-    said: usize,
-}
-
-impl Speaker {
-    fn new(service: &str, number: u32) -> Self {
-        let container = Arc::new(Container {
-            id: ContainerId::new(&format!("{number:064x}")),
-            name: format!("shop-{service}-1"),
-            project: "shop".into(),
-            service: service.into(),
-            number: 1,
-        });
-        let pipeline = Pipeline::new(Arc::clone(&container), ContainerCursor::default(), &Settings::default());
-        Self { container, pipeline, said: 0 }
+/// What a container says in a minute.
+fn batch(service: &str, number: u32, start_ns: i64) -> Batch {
+    let container = Arc::new(Container {
+        id: ContainerId::new(&format!("{number:064x}")),
+        name: format!("shop-{service}-1"),
+        project: "shop".into(),
+        service: service.into(),
+        number: 1,
+    });
+    let mut pipeline = Pipeline::new(Arc::clone(&container), ContainerCursor::default(), &Settings::default());
+    for n in 0..RECORDS as i64 {
+        let time_ns = start_ns + n * 1_000_000_000;
+        let line = format!("GET /items/{} took {} ms for {time_ns:x}\n", time_ns % 977, n * 7);
+        let position = Position { time_ns, ordinal: 0 };
+        pipeline.push(Frame { stream: Stream::Stdout, position, bytes: line.as_bytes() });
     }
-
-    fn batch(&mut self, start_ns: i64) -> Batch {
-        for n in 0..RECORDS {
-            self.said += 1;
-            let position = Position { time_ns: start_ns + n as i64 * 1_000_000_000, ordinal: 0 };
-            let line = format!("GET /items/{} took {} ms for {:x}\n", self.said, n * 7, self.said * 2_654_435_761);
-            self.pipeline.push(Frame { stream: Stream::Stdout, position, bytes: line.as_bytes() });
-        }
-        self.pipeline.finish();
-        let finished = self.pipeline.take();
-        assert_eq!(finished.len(), 1);
-        let finish = finished.into_iter().next().unwrap();
-        assert_eq!(finish.records.len(), RECORDS);
-        let checkpoint = Checkpoint {
-            cursor: finish.cursor,
-            first_seen_ns: START_NS,
-            complete: false,
-            import: None,
-            forget: false,
-            urgent: false,
-        };
-        Batch { container: Arc::clone(&self.container), records: finish.records.into(), checkpoint }
-    }
+    pipeline.finish();
+    let finish = pipeline.take().pop().unwrap();
+    assert_eq!(finish.records.len(), RECORDS);
+    let checkpoint = Checkpoint {
+        cursor: finish.cursor,
+        first_seen_ns: START_NS,
+        complete: false,
+        import: None,
+        forget: false,
+        urgent: false,
+    };
+    Batch { container, records: finish.records.into(), checkpoint }
 }
 
 /// Opens a store that makes a commit of each batch of both containers.

@@ -41,8 +41,8 @@ pub(super) use strings::{Stream, Strings};
 const EXTENSION: &str = "columns";
 /// The form of the file.
 const VERSION: u32 = 1;
-/// Of more keywords, which documents have each is not kept: they would not be few in memory. Methods and
-/// statuses are a hundred; more are text that somebody called so.
+/// Of more methods and statuses, which documents have each is not kept: they would not be few in memory. A
+/// hundred are usual; more are text that somebody called so.
 const MAX_KNOWN: usize = 4_096;
 const KINDS: usize = ColumnOf::ALL.len();
 /// Of each column of keywords: numbers, keywords, counts, documents.
@@ -304,7 +304,7 @@ impl FileWriter {
         self.numbers(numbers.iter().copied().map(i64::from));
         keywords.finish(&mut self.bytes)?;
         self.end_part();
-        if of.has_documents() && count as usize <= MAX_KNOWN {
+        if of.has_documents() && (of != ColumnOf::Request || count as usize <= MAX_KNOWN) {
             let mut counts = vec![0_usize; count as usize + 1];
             numbers.iter().for_each(|number| counts[*number as usize] += 1);
             let mut next = 0;
@@ -523,6 +523,18 @@ mod tests {
         assert_eq!(paths.text(2).unwrap().as_deref(), Some("/y"));
         assert_eq!((marks.text(1).unwrap().as_deref(), marks.text(3).unwrap()), (Some("a"), None));
         assert_eq!(paths.keywords.len(), 2);
+    }
+
+    #[test]
+    fn too_many_statuses_are_not_kept_in_memory() {
+        let texts: Vec<String> = (0..=MAX_KNOWN).map(|n| format!("{n:05}")).collect();
+        let rows: Vec<_> = texts.iter().map(|text| (0, text.as_str(), "")).collect();
+        let columns = Columns::open(&OwnedBytes::new(written(&rows)), rows.len() as DocId).unwrap();
+        let request = columns.column(ColumnOf::Request);
+        assert!(request.known().unwrap().is_none());
+        assert_eq!(request.text(MAX_KNOWN as i64).unwrap().as_deref(), Some(texts[MAX_KNOWN - 1].as_str()));
+        // Whose records there are is always known: they can be deleted.
+        assert_eq!(columns.column(ColumnOf::Container).known().unwrap().map(<[_]>::len), Some(MAX_KNOWN + 1));
     }
 
     #[test]

@@ -44,6 +44,8 @@ const VERSION: u32 = 1;
 /// Of more methods and statuses, which documents have each is not kept: they would not be few in memory. A
 /// hundred are usual; more are text that somebody called so.
 const MAX_KNOWN: usize = 4_096;
+/// The file is written in pieces of so many bytes.
+const WRITE_BYTES: usize = 64 * 1024;
 const KINDS: usize = ColumnOf::ALL.len();
 /// Of each column of keywords: numbers, keywords, counts, documents.
 const PARTS: usize = 3 + 4 * KINDS;
@@ -342,7 +344,10 @@ impl FileWriter {
 
     fn finish<W: Write>(self, mut write: W) -> std::io::Result<W> {
         debug_assert_eq!(self.ends.len(), PARTS);
-        write.write_all(&self.bytes)?;
+        // What is written in one piece is mapped in one piece, whatever part of it is looked at.
+        for piece in self.bytes.chunks(WRITE_BYTES) {
+            write.write_all(piece)?;
+        }
         for end in &self.ends {
             write.write_all(&end.to_le_bytes())?;
         }

@@ -181,6 +181,7 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
 ///
 /// What a damaged file says is not believed: the walk ends where it cannot be read, or leads to a
 /// document that there is none of.
+#[derive(Clone)]
 pub(super) struct Postings {
     bytes: OwnedBytes,
     /// Where the list of blocks goes on.

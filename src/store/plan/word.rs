@@ -8,6 +8,7 @@ use tantivy::query::{ConstScorer, EmptyScorer, EnableScoring, Explanation, Query
 use tantivy::{DocId, Score, SegmentReader};
 
 use super::super::marked::Marked;
+use super::super::postings::Postings;
 use super::super::view::View;
 use super::super::words;
 use super::listed::Listed;
@@ -20,8 +21,16 @@ pub(super) struct WordQuery {
     /// As the index holds it.
     word: Arc<[u8]>,
     is_prefix: bool,
-    /// What was found of a prefix in the last segment: a search asks several times.
-    found: Arc<Mutex<Option<(SegmentId, Arc<Marked>)>>>,
+    /// What was found in the last segment: a search asks several times.
+    found: Arc<Mutex<Option<(SegmentId, Found)>>>,
+}
+
+/// What was found in a segment.
+#[derive(Clone)]
+enum Found {
+    Nothing,
+    Word(Box<Postings>),
+    Prefix(Arc<Marked>),
 }
 
 impl WordQuery {
@@ -52,22 +61,24 @@ impl Weight for WordQuery {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
         let id = reader.segment_id();
         let words = &self.view.part(id)?.words;
-        if !self.is_prefix {
-            return Ok(match words.find(&self.word)? {
-                Some(postings) => Box::new(ConstScorer::new(postings, boost)),
-                None => Box::new(EmptyScorer),
-            });
-        }
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let documents = match &*found {
-            Some((known, documents)) if *known == id => Arc::clone(documents),
+        let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match &*known {
+            Some((known, found)) if *known == id => found.clone(),
             _ => {
-                let documents = Arc::new(words.find_prefix(&self.word)?);
-                *found = Some((id, Arc::clone(&documents)));
-                documents
+                let found = if self.is_prefix {
+                    Found::Prefix(Arc::new(words.find_prefix(&self.word)?))
+                } else {
+                    words.find(&self.word)?.map_or(Found::Nothing, |postings| Found::Word(Box::new(postings)))
+                };
+                *known = Some((id, found.clone()));
+                found
             }
         };
-        Ok(Box::new(ConstScorer::new(Listed::new(documents), boost)))
+        Ok(match found {
+            Found::Nothing => Box::new(EmptyScorer),
+            Found::Word(postings) => Box::new(ConstScorer::new(*postings, boost)),
+            Found::Prefix(documents) => Box::new(ConstScorer::new(Listed::new(documents), boost)),
+        })
     }
 
     fn explain(&self, _: &SegmentReader, _: DocId) -> tantivy::Result<Explanation> {

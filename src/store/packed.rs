@@ -19,6 +19,34 @@ pub(super) fn damaged(what: &str) -> TantivyError {
     DataCorruption::comment_only(what).into()
 }
 
+/// Appends codes of some bits each, the low bits first.
+#[derive(Default)]
+pub(super) struct BitWriter {
+    word: u64,
+    used: u32,
+}
+
+impl BitWriter {
+    /// Appends the `len` bits of a code, 57 at most: less than a byte waits.
+    #[inline]
+    pub(super) fn put(&mut self, code: u64, len: u32, bytes: &mut Vec<u8>) {
+        self.word |= code << self.used;
+        self.used += len;
+        while self.used >= 8 {
+            bytes.push(self.word as u8);
+            self.word >>= 8;
+            self.used -= 8;
+        }
+    }
+
+    /// Appends what waits.
+    pub(super) fn finish(self, bytes: &mut Vec<u8>) {
+        if self.used > 0 {
+            bytes.push(self.word as u8);
+        }
+    }
+}
+
 /// Appends a number in as many bytes as it needs, seven bits each, the low ones first.
 pub(super) fn put(mut number: u64, bytes: &mut Vec<u8>) {
     while number >= 0x80 {

@@ -70,7 +70,7 @@ fn encode_block(documents: &[DocId], base: DocId, bytes: &mut Vec<u8>) {
         return;
     }
     bytes.push(low_bits as u8);
-    let (mut word, mut used) = (0_u64, 0);
+    let mut writer = packed::BitWriter::default();
     for gap in &*gaps {
         let quotient = gap >> low_bits;
         let (code, len) = if quotient < ESCAPE {
@@ -79,18 +79,9 @@ fn encode_block(documents: &[DocId], base: DocId, bytes: &mut Vec<u8>) {
         } else {
             (1 << ESCAPE | u64::from(*gap) << (ESCAPE + 1), ESCAPE + 1 + 32)
         };
-        // Less than a byte waits, and no code has more than 57 bits.
-        word |= code << used;
-        used += len;
-        while used >= 8 {
-            bytes.push(word as u8);
-            word >>= 8;
-            used -= 8;
-        }
+        writer.put(code, len, bytes);
     }
-    if used > 0 {
-        bytes.push(word as u8);
-    }
+    writer.finish(bytes);
 }
 
 /// How many low bits of each gap stand apart where that is cheapest, and how many bits all cost then.

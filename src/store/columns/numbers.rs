@@ -93,19 +93,11 @@ fn pack(numbers: impl Iterator<Item = u64>, bits: u32, bytes: &mut Vec<u8>) {
     if bits == 64 {
         return numbers.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
     }
-    let (mut word, mut used) = (0_u64, 0);
+    let mut writer = packed::BitWriter::default();
     for number in numbers {
-        word |= number << used;
-        used += bits;
-        while used >= 8 {
-            bytes.push(word as u8);
-            word >>= 8;
-            used -= 8;
-        }
+        writer.put(number, bits, bytes);
     }
-    if used > 0 {
-        bytes.push(word as u8);
-    }
+    writer.finish(bytes);
 }
 
 /// The number of each document. What a damaged file holds is some number.
